@@ -1,0 +1,59 @@
+# The commands of the house. `make demo` and `make test` set up all they need in .venv and can be run again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types bench package docs lock clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.run  ## the main job on a simulated organisation: no AWS, no account, no key
+	$(BIN)/farthing demo $(ARGS)
+
+test: $(VENV)/.dev  ## unit, contract, golden, Hypothesis and docs tests
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging" $(ARGS)
+
+lint: $(VENV)/.dev  ## ruff, mypy strict, the walls between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## ruff's formatter and its safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## speed and memory, each against a named reference in the same run
+	$(BIN)/python -m bench $(ARGS)
+
+package: $(VENV)/.dev  ## the wheel and the sdist, and the tests of the built wheel
+	$(BIN)/python -m pytest -m packaging -p no:xdist tests/packaging $(ARGS)
+
+docs: $(VENV)/.dev  ## writes the generated pages of docs/reference anew
+	$(BIN)/python tools/generate_docs.py
+
+lock: $(VENV)/.dev  ## pins every dependency anew from pyproject.toml
+	$(PIP) install uv
+	$(BIN)/python tools/lock.py
+
+clean:  ## takes away what the other targets made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The stamps: a new lock or a new pyproject.toml installs anew, nothing else does.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "farthing needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements/run.lock
+	$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements/dev.lock
+	$(PIP) install --no-deps --editable .
+	@touch $(VENV)/.run $@

@@ -1,0 +1,337 @@
+"""The values that farthing works on: frozen, pure, named in FOCUS terms.
+
+Money is :class:`~decimal.Decimal`, always with its currency beside it, and every sum here is exact: arithmetic that
+would have to round raises instead. Days are UTC days, periods half-open. Nothing here reads a file, a clock or an
+environment.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal, DecimalException, DivisionByZero, Inexact, InvalidOperation, Overflow
+from typing import Literal, Self
+
+import msgspec
+
+from farthing.errors import AmountError, CurrencyError
+
+BILLED_COST = "BilledCost"
+EFFECTIVE_COST = "EffectiveCost"
+
+MAX_DECIMALS = 18
+"""Decimals that an amount may have: DuckDB keeps money as DECIMAL(38,18)."""
+
+MAX_INTEGER_DIGITS = 20
+"""Digits that an amount may have before the point, for the same reason."""
+
+FILLING_HOURS = 48
+"""Hours after its end for which a day still fills up: AWS refreshes billing data up to three times a day and the day
+before yesterday is usually complete. Such a day is called provisional."""
+
+# 76 digits hold any sum of DECIMAL(38,18) values that fits in memory; Inexact makes a rounding an error.
+EXACT = Context(prec=76, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+
+ZERO = Decimal(0)
+
+
+def parse_amount(text: str) -> Decimal:
+    """The exact value of an amount as a source spells it.
+
+    Args:
+        text: a decimal number, with or without an exponent.
+
+    Returns:
+        The same value; nothing is rounded.
+
+    Raises:
+        AmountError: it is not a finite number, or has more than 18 decimals or 20 integer digits.
+    """
+    try:
+        amount = Decimal(text)
+    except (DecimalException, TypeError, ValueError) as error:
+        raise AmountError(f"{text!r} is not an amount") from error
+    # Short plain text cannot break a limit; the exact look below is slow, and a large bill has millions of amounts.
+    if len(text) <= MAX_DECIMALS and "e" not in text and "E" not in text and "a" not in text and "n" not in text:
+        return amount
+    if not amount.is_finite():
+        raise AmountError(f"{text!r} is not an amount")
+    if not amount:
+        return ZERO
+    sign, digits, exponent = amount.as_tuple()
+    del sign
+    assert isinstance(exponent, int)  # only non-finite numbers have another kind  # noqa: S101
+    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    if -(exponent + trailing) > MAX_DECIMALS:
+        raise AmountError(f"the amount {text} has more than {MAX_DECIMALS} decimals and cannot be kept exactly")
+    if len(digits) + exponent > MAX_INTEGER_DIGITS:
+        raise AmountError(f"the amount {text} has more than {MAX_INTEGER_DIGITS} digits before the point")
+    return amount
+
+
+def plain(amount: Decimal) -> str:
+    """An amount as every JSON output spells it: no exponent, no trailing zeros, never '-0'."""
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum, to the last decimal, however many there are."""
+    add = EXACT.add
+    total = ZERO
+    for amount in amounts:
+        total = add(total, amount)
+    return total
+
+
+def exact_difference(minuend: Decimal, subtrahend: Decimal) -> Decimal:
+    """``minuend - subtrahend``, to the last decimal."""
+    return EXACT.subtract(minuend, subtrahend)
+
+
+def percent_of(part: Decimal, whole: Decimal) -> Decimal | None:
+    """``part`` as a percentage of ``whole``, to a tenth; None where ``whole`` is not positive."""
+    if whole <= 0:
+        return None
+    return (part / whole * 100).quantize(Decimal("0.1"))
+
+
+def same_currency(currencies: Iterable[str], where: str) -> str | None:
+    """The one currency among them, None if there is none.
+
+    Raises:
+        CurrencyError: there are two; the message names both and ``where``.
+    """
+    found = sorted(set(currencies))
+    if len(found) > 1:
+        raise CurrencyError(f"{where}: amounts in {' and '.join(found)} cannot be added up; ask for one currency")
+    return found[0] if found else None
+
+
+class Period(msgspec.Struct, frozen=True, order=True):
+    """UTC days from ``start`` to ``end``, the end not included."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"a period cannot end ({self.end}) before it starts ({self.start})")
+
+    def __len__(self) -> int:
+        return (self.end - self.start).days
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end
+
+    def __iter__(self) -> Iterator[date]:
+        return (self.start + timedelta(days=offset) for offset in range(len(self)))
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end}"
+
+    @classmethod
+    def of_day(cls, day: date) -> Self:
+        """The period of one day."""
+        return cls(day, day + timedelta(days=1))
+
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """What one service cost in one account on one day.
+
+    ``amounts`` stands in the order of the report's ``metrics``; ``sub_account_name`` is None where the source knows
+    none.
+    """
+
+    service_name: str
+    sub_account_id: str
+    sub_account_name: str | None
+    amounts: tuple[Decimal, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells this charge from the others of its day."""
+        return self.service_name, self.sub_account_id
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a report's figures come from: what kind of source, grouped by what, limited to which scope."""
+
+    kind: str
+    group_by: tuple[str, ...]
+    scope: str | None = None
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """An earlier state of a day.
+
+    ``charges`` holds this state's rows that differ from the state that followed; a row that did not exist yet stands
+    there with zero amounts, so that the earlier state can be put together again. ``metrics`` is the order of the rows'
+    amounts.
+    """
+
+    seen_at: datetime
+    currency: str
+    estimated: bool
+    metrics: tuple[str, ...]
+    totals: Mapping[str, Decimal]
+    charges: tuple[Charge, ...]
+
+
+class DailyReport(msgspec.Struct, frozen=True):
+    """One UTC day of spend, complete as the source told it at ``collected_at`` (when these amounts were first seen).
+
+    ``charges`` is sorted by service and account; ``totals`` are the exact sums of the rows, per metric; ``revisions``
+    is oldest first.
+    """
+
+    date: date
+    currency: str
+    estimated: bool
+    collected_at: datetime
+    metrics: tuple[str, ...]
+    totals: Mapping[str, Decimal]
+    charges: tuple[Charge, ...]
+    source: Source
+    revisions: tuple[Revision, ...] = ()
+
+    def total(self, metric: str = BILLED_COST) -> Decimal:
+        """The day's total of a metric; zero where the source did not give it."""
+        return self.totals.get(metric, ZERO)
+
+    def amount(self, charge: Charge, metric: str = BILLED_COST) -> Decimal:
+        """A charge's amount of a metric; zero where the source did not give it."""
+        return charge.amounts[self.metrics.index(metric)] if metric in self.metrics else ZERO
+
+
+def daily_report(
+    day: date,
+    *,
+    currency: str,
+    estimated: bool,
+    collected_at: datetime,
+    metrics: tuple[str, ...],
+    charges: Iterable[Charge],
+    source: Source,
+) -> DailyReport:
+    """A report with its rows sorted and its totals summed up; two rows of one key are an error of the caller."""
+    rows = tuple(sorted(charges, key=lambda charge: charge.key))
+    return DailyReport(
+        date=day,
+        currency=currency,
+        estimated=estimated,
+        collected_at=collected_at,
+        metrics=metrics,
+        totals={metric: exact_sum(row.amounts[index] for row in rows) for index, metric in enumerate(metrics)},
+        charges=rows,
+        source=source,
+    )
+
+
+def is_filling(day: date, now: datetime) -> bool:
+    """Whether a day is still filling up ('provisional'): younger than 48 h after its end."""
+    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    return now < end + timedelta(hours=FILLING_HOURS)
+
+
+class Scope(msgspec.Struct, frozen=True, order=True):
+    """What a rule looks at: a service, an account, their pair, or (both None) everything."""
+
+    service_name: str | None = None
+    sub_account_id: str | None = None
+
+    def __str__(self) -> str:
+        parts = [part for part in (self.service_name, self.sub_account_id) if part]
+        return " in ".join(parts) if parts else "all services and accounts"
+
+
+class BreakdownRow(msgspec.Struct, frozen=True):
+    """A part of an alerted amount: ``usual`` is the median of the same weekday before, None without history."""
+
+    name: str
+    amount: Decimal
+    usual: Decimal | None = None
+
+    @property
+    def change(self) -> Decimal | None:
+        """How much more (or, negative, less) than usual."""
+        return None if self.usual is None else exact_difference(self.amount, self.usual)
+
+
+DeliveryState = Literal["pending", "claimed", "sent", "failed", "suppressed"]
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """How far an alert got on one channel. ``by`` is the run that wrote this state, ``at`` when."""
+
+    state: DeliveryState
+    at: datetime
+    by: str
+    attempts: int = 0
+    reason: str | None = None
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """Something that people should know about one day, with all that a message needs.
+
+    ``id`` is a hash of (kind, rule, scope, day), see :func:`farthing.alerts.policy.alert_id`. Amounts are in
+    ``currency``. ``deliveries`` is keyed by channel.
+    """
+
+    id: str
+    kind: str
+    rule: str
+    scope: Scope
+    day: date
+    currency: str
+    metric: str
+    actual: Decimal
+    threshold: Decimal
+    overage: Decimal
+    overage_percent: Decimal | None
+    estimated: bool
+    provisional: bool
+    repeated: bool
+    reason: str
+    services: tuple[BreakdownRow, ...]
+    accounts: tuple[BreakdownRow, ...]
+    source_kind: str
+    created_at: datetime
+    deliveries: Mapping[str, Delivery]
+
+    @property
+    def state(self) -> DeliveryState:
+        """The least advanced state of its deliveries: what still has to happen decides."""
+        states = {delivery.state for delivery in self.deliveries.values()}
+        order: tuple[DeliveryState, ...] = ("failed", "pending", "claimed", "sent", "suppressed")
+        return next((state for state in order if state in states), "suppressed")
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did. ``stage`` tells how far it got: a run that died keeps the last stage it had reached.
+
+    ``stored`` and later mean that every day of the window that the source told is in the ledger; ``judged`` and
+    later that its alerts are in the outbox.
+    """
+
+    id: str
+    command: Literal["collect", "backfill"]
+    started_at: datetime
+    stage: Literal["started", "stored", "judged", "finished"]
+    source: Source
+    first: bool = False
+    window: Period | None = None
+    billed_requests: int = 0
+    request_ids: tuple[str, ...] = ()
+    groups: int = 0
+    page_size_seen: int = 0
+    days_unchanged: int = 0
+    days_written: tuple[date, ...] = ()
+    days_restated: tuple[date, ...] = ()
+    days_missing: tuple[date, ...] = ()
+    alerts_created: int = 0
+    alerts_suppressed: int = 0
+    alerts_sent: int = 0
+    alerts_failed: int = 0
+    duration_seconds: float = 0.0
+    errors: tuple[str, ...] = ()

@@ -1,0 +1,26 @@
+"""Pins every dependency anew, from pyproject.toml, with the hashes of all platforms and without any index's address."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+COMPILE = (
+    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", "--universal"),
+    *("--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate"),
+)
+
+
+def main() -> None:
+    """Writes the three locks; the smaller two take the versions of the largest."""
+    dev = ("-c", "requirements/dev.lock")
+    for arguments in (
+        ("pyproject.toml", "--group", "dev", "-o", "requirements/dev.lock"),
+        ("pyproject.toml", *dev, "-o", "requirements/run.lock"),
+        ("--group", "lambda", *dev, "-o", "requirements/lambda.lock"),
+    ):
+        subprocess.run([*COMPILE, *arguments], cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()
