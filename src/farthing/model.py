@@ -31,6 +31,7 @@ before yesterday is usually complete. Such a day is called provisional."""
 EXACT = Context(prec=76, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 
 ZERO = Decimal(0)
+_SMALLEST = Decimal(1).scaleb(-MAX_DECIMALS)
 
 
 def parse_amount(text: str) -> Decimal:
@@ -56,15 +57,13 @@ def parse_amount(text: str) -> Decimal:
         raise AmountError(f"{text!r} is not an amount")
     if not amount:
         return ZERO
-    sign, digits, exponent = amount.as_tuple()
-    del sign
-    assert isinstance(exponent, int)  # only non-finite numbers have another kind  # noqa: S101
-    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    if -(exponent + trailing) > MAX_DECIMALS:
-        raise AmountError(f"the amount {text} has more than {MAX_DECIMALS} decimals and cannot be kept exactly")
-    if len(digits) + exponent > MAX_INTEGER_DIGITS:
+    if amount.adjusted() >= MAX_INTEGER_DIGITS:
         raise AmountError(f"the amount {text} has more than {MAX_INTEGER_DIGITS} digits before the point")
-    return amount
+    try:
+        return EXACT.quantize(amount, _SMALLEST)
+    except Inexact as error:
+        message = f"the amount {text} has more than {MAX_DECIMALS} decimals and cannot be kept exactly"
+        raise AmountError(message) from error
 
 
 def plain(amount: Decimal) -> str:
@@ -93,7 +92,9 @@ def percent_of(part: Decimal, whole: Decimal) -> Decimal | None:
     """``part`` as a percentage of ``whole``, to a tenth; None where ``whole`` is not positive."""
     if whole <= 0:
         return None
-    return (part / whole * 100).quantize(Decimal("0.1"))
+    # For people only, so a rounding is meant here; 76 digits keep a huge ratio from being an error.
+    rounding = Context(prec=76)
+    return rounding.quantize(rounding.divide(part * 100, whole), Decimal("0.1"))
 
 
 def same_currency(currencies: Iterable[str], where: str) -> str | None:

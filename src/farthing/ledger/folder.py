@@ -1,0 +1,134 @@
+"""A ledger in a local folder.
+
+A write goes to a temporary file, is forced to the disk and then renamed over the object, all under one lock file:
+whoever dies where, an object is whole, old or new. ETags are digests of the content.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from farthing.errors import ConflictError, LedgerError
+from farthing.ledger.store import Stored, checked
+
+LOCK_SECONDS = 30.0
+"""How long a writer waits for another one; a write itself takes milliseconds."""
+
+
+def default_home() -> Path:
+    """The user's data folder for farthing, by the platform's custom."""
+    from platformdirs import user_data_path
+
+    return user_data_path("farthing", appauthor=False)
+
+
+class FolderStore:
+    """The store port over a folder, which is made when something is first written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, key: str) -> Stored | None:  # noqa: D102 - the port says it
+        path = self._path(key)
+        with self._explained(path):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                return None
+        return Stored(data, _etag(data))
+
+    def create(self, key: str, data: bytes) -> str:  # noqa: D102
+        return self._write(key, data, expected=None)
+
+    def replace(self, key: str, data: bytes, etag: str) -> str:  # noqa: D102
+        return self._write(key, data, expected=etag)
+
+    def keys(self, prefix: str, after: str = "") -> Iterator[str]:  # noqa: D102
+        folder = self.root / prefix
+        with self._explained(folder):
+            try:
+                found = [
+                    str(path.relative_to(self.root)).replace(os.sep, "/")
+                    for path in folder.rglob("*")
+                    if path.is_file() and not path.name.startswith(".")
+                ]
+            except FileNotFoundError:
+                found = []
+            if not found and self.root.exists() and not self.root.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(self.root))
+        return iter(sorted(key for key in found if key > after))
+
+    def locate(self, key: str) -> str:  # noqa: D102
+        return str(self._path(key))
+
+    def _path(self, key: str) -> Path:
+        return self.root / checked(key)
+
+    def _write(self, key: str, data: bytes, expected: str | None) -> str:
+        path = self._path(key)
+        with self._explained(path):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.root / ".lock", timeout=LOCK_SECONDS):
+                current = self.read(key)
+                if (current.etag if current else None) != expected:
+                    raise ConflictError(f"{path} was written by somebody else in between; run again")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # One name for all: only the holder of the lock writes, so what a crash left is simply overwritten.
+                temporary = self.root / ".writing"
+                try:
+                    _write_durably(temporary, data)
+                    temporary.replace(path)
+                except OSError:
+                    temporary.unlink(missing_ok=True)
+                    raise
+                _sync_folder(path.parent)
+        return _etag(data)
+
+    @contextmanager
+    def _explained(self, path: Path) -> Iterator[None]:
+        """Turns what the operating system says into one sentence that helps."""
+        try:
+            yield
+        except Timeout as error:
+            message = f"another farthing has been writing to {self.root} for {LOCK_SECONDS:.0f} s; run again when it is done"
+            raise LedgerError(message) from error
+        except OSError as error:
+            raise LedgerError(_sentence(error, self.root, path)) from error
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename durable; platforms that cannot open a folder do it by themselves."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sentence(error: OSError, root: Path, path: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk that holds {root} is full; nothing was half-written: free some space and run again"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"{root} should be the ledger's folder but it, or a part of its path, is a file: set FARTHING_HOME to a folder"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to use {path}: give this user access to {root}, or set FARTHING_HOME to another folder"
+    return f"{path} cannot be used: {error.strerror or error}"

@@ -1,0 +1,300 @@
+"""Daily reports in the ledger: their bytes, their revisions, and who may overwrite what.
+
+The format is published as a JSON Schema (``farthing schema daily-report``): deterministic bytes, amounts as plain
+decimal strings.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from farthing.errors import AmountError, ConflictError, CorruptError, LedgerError, ScopeError
+from farthing.ledger.store import Store
+from farthing.model import ZERO, Charge, DailyReport, Revision, Source, exact_sum, parse_amount, plain
+
+SCHEMA = "farthing.daily-report/1"
+PREFIX = "cost_data/daily/"
+KEY_COLUMNS = ("ServiceName", "SubAccountId", "SubAccountName")
+MAX_TRIES = 5
+"""How often a write that met another writer's is merged and tried again; each try needs a writer of its own to fail."""
+
+Outcome = Literal["written", "restated", "unchanged"]
+
+
+class _WireRevision(msgspec.Struct, frozen=True):
+    seen_at: datetime
+    estimated: bool
+    totals: dict[str, str]
+    charges: list[dict[str, str | None]]
+    currency: str | None = None
+
+
+class _WireReport(msgspec.Struct, frozen=True):
+    schema: str
+    date: date
+    currency: str
+    estimated: bool
+    collected_at: datetime
+    totals: dict[str, str]
+    charges: list[dict[str, str | None]]
+    source: Source
+    revisions: list[_WireRevision] = []
+
+
+_decoder = msgspec.json.Decoder(_WireReport)
+
+
+def key_of(day: date) -> str:
+    """Where a day's report stands."""
+    return f"{PREFIX}{day.isoformat()}.json"
+
+
+def _rows(metrics: tuple[str, ...], charges: Iterable[Charge]) -> list[dict[str, str | None]]:
+    return [
+        {
+            **dict(zip(metrics, map(plain, charge.amounts), strict=True)),
+            "ServiceName": charge.service_name,
+            "SubAccountId": charge.sub_account_id,
+            "SubAccountName": charge.sub_account_name,
+        }
+        for charge in charges
+    ]
+
+
+def _plain_totals(totals: Mapping[str, Decimal]) -> dict[str, str]:
+    return {metric: plain(amount) for metric, amount in totals.items()}
+
+
+def _wire_revision(revision: Revision, currency: str) -> dict[str, object]:
+    wire: dict[str, object] = {
+        "seen_at": revision.seen_at,
+        "estimated": revision.estimated,
+        "totals": _plain_totals(revision.totals),
+        "charges": _rows(revision.metrics, revision.charges),
+    }
+    # The report's currency holds for its revisions too, unless it was the currency that changed.
+    return wire if revision.currency == currency else {**wire, "currency": revision.currency}
+
+
+def encode_report(report: DailyReport) -> bytes:
+    """The report's bytes: the same report gives the same bytes, on every machine."""
+    wire = {
+        "schema": SCHEMA,
+        "date": report.date,
+        "currency": report.currency,
+        "estimated": report.estimated,
+        "collected_at": report.collected_at,
+        "totals": _plain_totals(report.totals),
+        "charges": _rows(report.metrics, report.charges),
+        "revisions": [_wire_revision(revision, report.currency) for revision in report.revisions],
+        "source": report.source,
+    }
+    return msgspec.json.encode(wire, order="sorted") + b"\n"
+
+
+def decode_report(data: bytes, where: str) -> DailyReport:
+    """The report in these bytes.
+
+    Args:
+        data: what :func:`encode_report` wrote, or an older version's writer.
+        where: the object's place, for the error.
+
+    Raises:
+        CorruptError: it is not a daily report, or its totals are not the sums of its rows.
+    """
+    try:
+        wire = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CorruptError(_corrupt(where, str(error))) from error
+    if wire.schema != SCHEMA:
+        raise CorruptError(_corrupt(where, f"its schema is {wire.schema!r}, this version reads {SCHEMA!r}"))
+    try:
+        metrics = tuple(sorted(wire.totals))
+        charges = _charges(metrics, wire.charges)
+        totals = _amounts(wire.totals)
+        for index, metric in enumerate(metrics):
+            total = exact_sum(charge.amounts[index] for charge in charges)
+            if total != totals[metric]:
+                raise ValueError(f"its rows add up to {plain(total)} {metric}, its total says {wire.totals[metric]}")
+        revisions = tuple(_revision(revision, wire.currency) for revision in wire.revisions)
+    except (AmountError, KeyError, ValueError) as error:
+        reason = f"a row lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise CorruptError(_corrupt(where, reason)) from error
+    return DailyReport(
+        date=wire.date,
+        currency=wire.currency,
+        estimated=wire.estimated,
+        collected_at=wire.collected_at.astimezone(UTC),
+        metrics=metrics,
+        totals=totals,
+        charges=charges,
+        source=wire.source,
+        revisions=revisions,
+    )
+
+
+def _revision(wire: _WireRevision, currency: str) -> Revision:
+    metrics = tuple(sorted(wire.totals))
+    return Revision(
+        seen_at=wire.seen_at.astimezone(UTC),
+        currency=wire.currency or currency,
+        estimated=wire.estimated,
+        metrics=metrics,
+        totals=_amounts(wire.totals),
+        charges=_charges(metrics, wire.charges),
+    )
+
+
+def _amounts(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    return {metric: parse_amount(text) for metric, text in texts.items()}
+
+
+def _charges(metrics: tuple[str, ...], rows: Iterable[Mapping[str, str | None]]) -> tuple[Charge, ...]:
+    charges = []
+    for row in rows:
+        service, account = row["ServiceName"], row["SubAccountId"]
+        if service is None or account is None:
+            raise ValueError("a row has no ServiceName or SubAccountId")
+        amounts = tuple(parse_amount(row[metric] or "") for metric in metrics)
+        charges.append(Charge(service, account, row.get("SubAccountName"), amounts))
+    return tuple(charges)
+
+
+def _corrupt(where: str, reason: str) -> str:
+    return f"{where} is not a readable daily report ({reason}): move it away and fetch the day again with `farthing backfill`"
+
+
+def merge(stored: DailyReport, fresh: DailyReport) -> DailyReport | None:
+    """The report to write over ``stored`` now that the source says ``fresh``; None if nothing differs.
+
+    Currency, the estimated flag, the totals and the rows' amounts decide; an account's new name alone does not: it
+    would restate every day of the window without a cent having moved.
+
+    Raises:
+        ScopeError: the two are of different sources or scopes.
+    """
+    require_same_source(stored.source, fresh.source)
+    then = {charge.key: charge for charge in stored.charges}
+    now = {charge.key: charge for charge in fresh.charges}
+    same_rows = stored.metrics == fresh.metrics and {key: row.amounts for key, row in then.items()} == {
+        key: row.amounts for key, row in now.items()
+    }
+    if same_rows and stored.currency == fresh.currency and stored.estimated == fresh.estimated:
+        return None
+    zeros = tuple(ZERO for _ in stored.metrics)
+    differed = [
+        row
+        for key, row in then.items()
+        if stored.metrics != fresh.metrics or key not in now or now[key].amounts != row.amounts
+    ]
+    appeared = [
+        Charge(row.service_name, row.sub_account_id, row.sub_account_name, zeros)
+        for key, row in now.items()
+        if key not in then
+    ]
+    revision = Revision(
+        seen_at=stored.collected_at,
+        currency=stored.currency,
+        estimated=stored.estimated,
+        metrics=stored.metrics,
+        totals=stored.totals,
+        charges=tuple(sorted([*differed, *appeared], key=lambda charge: charge.key)),
+    )
+    return msgspec.structs.replace(fresh, revisions=(*stored.revisions, revision))
+
+
+def require_same_source(stored: Source, fresh: Source) -> None:
+    """One ledger holds one source and one scope.
+
+    Raises:
+        ScopeError: these two are different.
+    """
+    if stored.kind != fresh.kind:
+        raise ScopeError(
+            f"this ledger holds days from the source {stored.kind!r}, this run reads {fresh.kind!r}: "
+            "a ledger never mixes sources; use another FARTHING_HOME or BUCKET_NAME"
+        )
+    if stored.scope != fresh.scope:
+        raise ScopeError(
+            f"this ledger holds days of the scope {stored.scope or 'everything'!r}, this run asks for "
+            f"{fresh.scope or 'everything'!r}: a ledger never mixes scopes; use another FARTHING_HOME or BUCKET_NAME"
+        )
+
+
+class Reports:
+    """The daily reports of one ledger."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def days(self, after: date | None = None) -> list[date]:
+        """The days that are in the ledger, oldest first, those after ``after`` only."""
+        start = key_of(after) if after else ""
+        days = []
+        for key in self._store.keys(PREFIX, start):
+            try:
+                days.append(date.fromisoformat(key.removeprefix(PREFIX).removesuffix(".json")))
+            except ValueError:
+                continue  # not ours: an editor's backup, say
+        return days
+
+    def read(self, day: date) -> DailyReport | None:
+        """A day's report, None if the ledger has none.
+
+        Raises:
+            CorruptError: the object is there but is not a report of that day.
+        """
+        stored = self._store.read(key_of(day))
+        if stored is None:
+            return None
+        return self._decoded(stored.data, day)
+
+    def read_many(self, days: Iterable[date]) -> Iterator[DailyReport]:
+        """The reports of those of the days that are there, in the order asked."""
+        return (report for day in days if (report := self.read(day)) is not None)
+
+    def newest(self, today: date) -> DailyReport | None:
+        """The newest report; the last month is looked through first, because a listing of years is slow."""
+        recent = self.days(after=today - timedelta(days=31)) or self.days()
+        return self.read(recent[-1]) if recent else None
+
+    def write(self, fresh: DailyReport) -> tuple[Outcome, DailyReport]:
+        """Brings a day up to what the source says: creates it, or rewrites it with a revision, or leaves it.
+
+        Returns:
+            What was done, and the report as it now stands in the ledger.
+
+        Raises:
+            ScopeError: the ledger holds another source or scope.
+            LedgerError: the home cannot be used; the day is as it was.
+        """
+        key = key_of(fresh.date)
+        conflict: ConflictError | None = None
+        for _ in range(MAX_TRIES):
+            stored = self._store.read(key)
+            try:
+                if stored is None:
+                    self._store.create(key, encode_report(fresh))
+                    return "written", fresh
+                before = self._decoded(stored.data, fresh.date)
+                # After a conflict the other writer's answer may be the newer one: it stays.
+                if conflict and before.collected_at > fresh.collected_at:
+                    return "unchanged", before
+                merged = merge(before, fresh)
+                if merged is None:
+                    return "unchanged", before
+                self._store.replace(key, encode_report(merged), stored.etag)
+                return "restated", merged
+            except ConflictError as error:
+                conflict = error
+        raise LedgerError(f"{self._store.locate(key)} is being written by others all the time; run again") from conflict
+
+    def _decoded(self, data: bytes, day: date) -> DailyReport:
+        where = self._store.locate(key_of(day))
+        report = decode_report(data, where)
+        if report.date != day:
+            raise CorruptError(_corrupt(where, f"it holds {report.date}"))
+        return report

@@ -1,0 +1,244 @@
+"""Settings: flags before the environment before farthing.toml, parsed and validated once, every error at once.
+
+Each setting is one row of :data:`SETTINGS`; the reference page of the documentation is made from that table.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from farthing.errors import AmountError, SettingsError
+from farthing.model import parse_amount
+from farthing.signals import SIGNALS
+from farthing.signals.thresholds import ThresholdRule, parse_rules
+
+ENVIRONMENTS = ("dev", "staging", "prod")
+SOURCES = ("cost-explorer", "simulated")
+SIZES = ("small", "medium", "large")
+LAMBDA_REQUIRED = ("BUCKET_NAME", "COST_THRESHOLD", "SLACK_SECRET_NAME", "ENVIRONMENT")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Secret:
+    """A text that no log, error or repr shows. ``reveal`` is for the one place that uses it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting: its name in the environment, its key in farthing.toml ('' if only in the environment), its meaning."""
+
+    name: str
+    field: str
+    key: str
+    parse: Callable[[str], Any]
+    meaning: str
+    default: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run goes by. Every field has a row in :data:`SETTINGS`, except ``thresholds`` (farthing.toml only)."""
+
+    bucket_name: str | None = None
+    prefix: str = ""
+    kms_key_id: str | None = None
+    home: Path | None = None
+    cost_threshold: Decimal | None = None
+    environment: str = "dev"
+    slack_secret_name: str | None = None
+    slack_webhook_url: Secret | None = None
+    source: str = "cost-explorer"
+    simulated_size: str = "medium"
+    simulated_seed: int = 1
+    ce_role_arn: str | None = None
+    billing_view_arn: str | None = None
+    window_days: int = 14
+    max_billed_requests: int = 10
+    alert_max_age_days: int = 7
+    signals: tuple[str, ...] = tuple(SIGNALS)
+    today: date | None = None
+    thresholds: tuple[ThresholdRule, ...] = ()
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _amount(text: str) -> Decimal:
+    amount = parse_amount(text)
+    if amount < 0:
+        raise ValueError("must not be negative")
+    return amount
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise ValueError(f"must be a whole number, not {text!r}") from None
+        if not least <= number <= most:
+            raise ValueError(f"must be between {least} and {most}, not {number}")
+        return number
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {text!r}{nearest(text, choices)}")
+        return text
+
+    return parse
+
+
+def _several_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return tuple(choices) if parts == ["all"] else tuple(map(_one_of(*choices), parts))
+
+    return parse
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"must be a date like 2026-11-23, not {text!r}") from None
+
+
+def _arn(text: str) -> str:
+    if not text.startswith("arn:") or text.count(":") < 5:
+        raise ValueError("must be an ARN (arn:aws:...)")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if text.startswith("/") or (text and not text.endswith("/")):
+        raise ValueError("must end in '/' and not begin with it")
+    return text
+
+
+def webhook(text: str) -> Secret:
+    """A webhook's URL, which is a secret: https, or http on loopback.
+
+    Raises:
+        ValueError: it is neither; the message does not repeat the URL.
+    """
+    try:
+        url = urlsplit(text.strip())
+        host = url.hostname
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if url.scheme == "https" and host:
+        return Secret(text.strip())
+    if url.scheme == "http" and host in LOOPBACK:
+        return Secret(text.strip())
+    raise ValueError("must be an https:// URL (http:// on loopback only)")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("BUCKET_NAME", "bucket_name", "bucket_name", _text, "The ledger's S3 bucket. Unset: the ledger is a local folder."),
+    Setting("COST_THRESHOLD", "cost_threshold", "cost_threshold", _amount, "Alerts when a day's total BilledCost is above it; in the bill's currency, a day."),
+    Setting("SLACK_SECRET_NAME", "slack_secret_name", "slack_secret_name", _text, "The Secrets Manager secret with Slack's webhook URL: the plain URL, or JSON with a `url` key."),
+    Setting("ENVIRONMENT", "environment", "environment", _one_of(*ENVIRONMENTS), "dev, staging or prod: named in messages and metrics.", "dev"),
+    Setting("FARTHING_HOME", "home", "", lambda text: Path(text).expanduser(), "The local ledger's folder.", "the user's data folder"),
+    Setting("FARTHING_PREFIX", "prefix", "prefix", _prefix, "What stands before every object's key in the bucket; ends in '/'."),
+    Setting("FARTHING_KMS_KEY_ID", "kms_key_id", "kms_key_id", _text, "Encrypts the bucket's objects with this KMS key instead of AES256."),
+    Setting("FARTHING_SOURCE", "source", "source", _one_of(*SOURCES), "Where the figures come from: cost-explorer, or simulated (test data, at no price).", "cost-explorer"),
+    Setting("FARTHING_SIMULATED_SIZE", "simulated_size", "simulated_size", _one_of(*SIZES), "The simulated organisation's size: small, medium or large.", "medium"),
+    Setting("FARTHING_SIMULATED_SEED", "simulated_seed", "simulated_seed", _whole(0, 2**31 - 1), "The simulated organisation's seed: the same seed gives the same bill.", "1"),
+    Setting("FARTHING_SLACK_WEBHOOK_URL", "slack_webhook_url", "", webhook, "Slack's webhook URL, for local runs. A secret: environment only."),
+    Setting("FARTHING_CE_ROLE_ARN", "ce_role_arn", "ce_role_arn", _arn, "Reads Cost Explorer through this role, e.g. one in the payer account."),
+    Setting("FARTHING_BILLING_VIEW_ARN", "billing_view_arn", "billing_view_arn", _arn, "Asks Cost Explorer for this billing view instead of the account's own."),
+    Setting("FARTHING_WINDOW_DAYS", "window_days", "window_days", _whole(3, 92), "How many days back each daily run asks again, because AWS restates days.", "14"),
+    Setting("FARTHING_MAX_BILLED_REQUESTS", "max_billed_requests", "max_billed_requests", _whole(1, 10_000), "The most billed requests ($0.01 each) a daily run may make.", "10"),
+    Setting("FARTHING_ALERT_MAX_AGE_DAYS", "alert_max_age_days", "alert_max_age_days", _whole(1, 92), "Days older than this are recorded as suppressed instead of alerted.", "7"),
+    Setting("FARTHING_SIGNALS", "signals", "signals", _several_of(*SIGNALS), "Which signals a daily run computes, separated by commas.", "all"),
+    Setting("FARTHING_TODAY", "today", "", _day, "Pins the clock to 08:00 UTC of this day, for trials on recorded or simulated data."),
+)  # fmt: skip
+
+_KEYS = {setting.key: setting for setting in SETTINGS if setting.key}
+
+
+def nearest(text: str, known: "tuple[str, ...] | list[str]") -> str:
+    """' (did you mean X?)' for the known name nearest to a wrong one, '' if none is near."""
+    near = difflib.get_close_matches(text, known, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def load(
+    environment: Mapping[str, str], toml: str | None = None, toml_name: str = "farthing.toml", *, required: tuple[str, ...] = ()
+) -> Settings:
+    """The settings of this run.
+
+    Args:
+        environment: variables, flags already laid over them; an empty value counts as unset.
+        toml: the text of farthing.toml, None if there is none.
+        toml_name: its name, for errors.
+        required: names of settings without which this run makes no sense.
+
+    Raises:
+        SettingsError: with every wrong or missing setting, a sentence each.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for key, value in _parse_toml(toml, toml_name, problems).items():
+        if key == "thresholds":
+            values["thresholds"] = parse_rules(value, toml_name, problems)
+        elif key in _KEYS:
+            _take(_KEYS[key], _as_text(value), f"{key} in {toml_name}", values, problems)
+        else:
+            problems.append(f"{toml_name} has an unknown key {key!r}{nearest(key, [*_KEYS, 'thresholds'])}")
+    for setting in SETTINGS:
+        text = environment.get(setting.name, "").strip()
+        if text:
+            _take(setting, text, setting.name, values, problems)
+        elif setting.name in required and setting.field not in values:
+            problems.append(f"{setting.name} is not set: {setting.meaning}")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def _parse_toml(text: str | None, name: str, problems: list[str]) -> dict[str, Any]:
+    try:
+        # Numbers stay the decimals that were typed.
+        return tomllib.loads(text, parse_float=Decimal) if text else {}
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{name} is not valid TOML: {error}")
+        return {}
+
+
+def _as_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _take(setting: Setting, text: str, where: str, values: dict[str, Any], problems: list[str]) -> None:
+    try:
+        values[setting.field] = setting.parse(text)
+    except (ValueError, AmountError) as error:
+        problems.append(f"{where} {error}")
+        values.pop(setting.field, None)
