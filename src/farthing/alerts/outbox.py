@@ -1,0 +1,192 @@
+"""The outbox: alerts kept in the ledger before they are sent, and sent once.
+
+Each step of a delivery is a conditional write: pending -> claimed -> sent | failed; suppressed ones are only recorded.
+A run claims before it sends. A claim is respected for 60 s; after that its run is taken for dead and the next one
+sends. What failed is tried again by the next run.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from farthing.alerts.channels import Channel
+from farthing.alerts.policy import grouped
+from farthing.errors import ConflictError, CorruptError, DeliveryError, LedgerError
+from farthing.jsontext import builtins, encode
+from farthing.ledger.store import Store
+from farthing.model import Alert, Delivery, DeliveryState
+
+SCHEMA = "farthing.alert/1"
+PREFIX = "cost_data/alerts/"
+CLAIM_SECONDS = 60
+"""Seconds for which a claim of another run is respected; a run sends well within it."""
+
+ATTEMPTS = 3
+"""How often one run tries a message that may pass later."""
+
+LONGEST_PAUSE_SECONDS = 10.0
+"""The longest that a run waits between two tries; a service that asks for more is left to the next run. Three tries of
+at most 10 s each and two pauses stay below a claim's time."""
+
+KEPT_DAYS = 31
+"""Days: how far back an alert that could not be sent is still tried."""
+
+MARK_TRIES = 5
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """What a run delivered: counts of alerts by channel deliveries, and a sentence for each message that failed."""
+
+    sent: int
+    failed: int
+    waiting: int
+    problems: tuple[str, ...]
+
+
+class _Open(msgspec.Struct, frozen=True):
+    alert: Alert
+    etag: str
+
+
+def key_of(day: date, id_: str) -> str:
+    """Where an alert stands."""
+    return f"{PREFIX}{day.isoformat()}/{id_}.json"
+
+
+def encode_alert(alert: Alert) -> bytes:
+    """The alert's bytes; ``state`` is its deliveries' in one word."""
+    return encode({"schema": SCHEMA, "state": alert.state, **builtins(alert)}) + b"\n"
+
+
+class Outbox:
+    """The alerts of one ledger.
+
+    Args:
+        store: the ledger's home.
+        clock: gives the time, UTC.
+        sleep: waits some seconds between two tries.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._sleep = sleep
+
+    def offer(self, alert: Alert) -> bool:
+        """Keeps a new alert; False if the ledger has it already."""
+        try:
+            self._store.create(key_of(alert.day, alert.id), encode_alert(alert))
+        except ConflictError:
+            return False
+        return True
+
+    def read(self, day: date, id_: str) -> Alert | None:
+        """An alert, None if the ledger has none of this id."""
+        opened = self._open(key_of(day, id_))
+        return opened.alert if opened else None
+
+    def since(self, day: date) -> Iterator[Alert]:
+        """Every alert about ``day`` and later, oldest first."""
+        return (opened.alert for opened in self._since(day))
+
+    def drain(self, channels: Sequence[Channel], run_id: str) -> Drained:
+        """Sends what is due, one message for each channel and rule; a channel that fails does not stop another."""
+        sent = failed = 0
+        problems: list[str] = []
+        opened = list(self._since(self._clock().date() - timedelta(days=KEPT_DAYS)))
+        for channel in channels:
+            due = [one.alert for one in opened if self._is_due(one.alert, channel.name)]
+            for group in grouped(due):
+                claimed = [alert for alert in group if self._claim(alert, channel.name, run_id)]
+                if not claimed:
+                    continue
+                try:
+                    self._deliver(channel, claimed)
+                except DeliveryError as error:
+                    failed += len(claimed)
+                    problems.append(f"{len(claimed)} alert(s) of {claimed[0].rule!r} not delivered to {channel.name}: {error}")
+                    self._mark(claimed, channel.name, "failed", run_id, str(error))
+                else:
+                    sent += len(claimed)
+                    self._mark(claimed, channel.name, "sent", run_id, None)
+        names = {channel.name for channel in channels}
+        waiting = sum(
+            delivery.state in ("pending", "failed") and name not in names
+            for one in opened
+            for name, delivery in one.alert.deliveries.items()
+        )
+        return Drained(sent, failed, waiting, tuple(problems))
+
+    def _since(self, day: date) -> Iterator[_Open]:
+        for key in self._store.keys(PREFIX, PREFIX + day.isoformat()):
+            opened = self._open(key)
+            if opened is not None:
+                yield opened
+
+    def _open(self, key: str) -> _Open | None:
+        stored = self._store.read(key)
+        if stored is None:
+            return None
+        try:
+            return _Open(msgspec.json.decode(stored.data, type=Alert), stored.etag)
+        except msgspec.DecodeError as error:
+            raise CorruptError(f"{self._store.locate(key)} is not a readable alert ({error}): move it away and run again") from error
+
+    def _is_due(self, alert: Alert, channel: str) -> bool:
+        delivery = alert.deliveries.get(channel)
+        if delivery is None:
+            return False
+        if delivery.state == "claimed":
+            # A claim from the future is a clock that was set back; it would otherwise hold for ever.
+            age = abs((self._clock() - delivery.at).total_seconds())
+            return age >= CLAIM_SECONDS
+        return delivery.state in ("pending", "failed")
+
+    def _claim(self, alert: Alert, channel: str, run_id: str) -> bool:
+        """Whether the alert is now this run's to send."""
+        key = key_of(alert.day, alert.id)
+        opened = self._open(key)
+        if opened is None or not self._is_due(opened.alert, channel):
+            return False
+        before = opened.alert.deliveries[channel]
+        claim = Delivery("claimed", self._clock(), run_id, before.attempts + 1)
+        try:
+            self._store.replace(key, encode_alert(_with(opened.alert, channel, claim)), opened.etag)
+        except ConflictError:
+            return False  # another run was quicker
+        return True
+
+    def _deliver(self, channel: Channel, alerts: Sequence[Alert]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                channel.send(alerts)
+                return
+            except DeliveryError as error:
+                pause = error.retry_after if error.retry_after is not None else float(attempt)
+                if not error.retryable or attempt == ATTEMPTS or pause > LONGEST_PAUSE_SECONDS:
+                    raise
+                self._sleep(pause)
+
+    def _mark(self, alerts: Sequence[Alert], channel: str, state: DeliveryState, run_id: str, reason: str | None) -> None:
+        for alert in alerts:
+            self._mark_one(alert, channel, state, run_id, reason)
+
+    def _mark_one(self, alert: Alert, channel: str, state: DeliveryState, run_id: str, reason: str | None) -> None:
+        key = key_of(alert.day, alert.id)
+        for _ in range(MARK_TRIES):
+            opened = self._open(key)
+            if opened is None:
+                return  # somebody took it away by hand
+            attempts = opened.alert.deliveries[channel].attempts
+            marked = _with(opened.alert, channel, Delivery(state, self._clock(), run_id, attempts, reason))
+            try:
+                self._store.replace(key, encode_alert(marked), opened.etag)
+                return
+            except ConflictError:
+                continue  # another channel's step came in between
+        raise LedgerError(f"{self._store.locate(key)} is being written by others all the time; run again")
+
+
+def _with(alert: Alert, channel: str, delivery: Delivery) -> Alert:
+    return msgspec.structs.replace(alert, deliveries={**alert.deliveries, channel: delivery})

@@ -1,0 +1,173 @@
+"""What an alert says, in words and in Slack's blocks. Pure.
+
+Slack's limits (https://docs.slack.dev/reference/block-kit/blocks): 50 blocks, header 150 characters, section text 3000,
+ten fields of 2000, ten context elements. Whatever the input, a message stays within them and says what it left out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from farthing.model import Alert, BreakdownRow, percent_of
+from farthing.wording import day_name, money, several, shortened, signed
+
+HEADER_LIMIT = 150
+SECTION_LIMIT = 3000
+FIELD_LIMIT = 2000
+TEXT_LIMIT = 3500
+"""Characters of the plain-text fallback; Slack cuts a message's text at 4000 for display."""
+
+NAME_LIMIT = 80
+DAYS_LISTED = 15
+
+
+class SlackMessage(msgspec.Struct, frozen=True):
+    """A message for Slack: ``text`` is what notifications and clients without blocks show."""
+
+    text: str
+    blocks: tuple[Mapping[str, Any], ...]
+
+
+def title(alerts: Sequence[Alert]) -> str:
+    """The message in one line: what, how much, over what."""
+    newest = alerts[-1]
+    where = "" if newest.scope.service_name is None and newest.scope.sub_account_id is None else f" for {newest.scope}"
+    if len(alerts) > 1:
+        return f"AWS cost over its threshold on {several(len(alerts), 'day')}{where}"
+    again = " (grown since the last message)" if newest.repeated else ""
+    return f"AWS cost {money(newest.overage, newest.currency)}{_percent(newest)} over its threshold{where}{again}"
+
+
+def _percent(alert: Alert) -> str:
+    return "" if alert.overage_percent is None else f" ({alert.overage_percent:+,} %)"
+
+
+def _certainty(alert: Alert) -> str:
+    if alert.provisional:
+        return "provisional: the day is still filling up, the figure may rise"
+    return "estimated: AWS has not invoiced the month yet" if alert.estimated else "settled"
+
+
+def _includes(alert: Alert) -> str:
+    simulated = " Simulated figures, no real bill." if alert.source_kind == "simulated" else ""
+    return (
+        "BilledCost of the UTC day: what will be paid, net of discounts, credits and refunds; with taxes, support and "
+        f"one-off fees on the day they are billed.{simulated}"
+    )
+
+
+def _day_line(alert: Alert) -> str:
+    return (
+        f"{day_name(alert.day)}: {money(alert.actual, alert.currency)}, {money(alert.overage, alert.currency)}"
+        f"{_percent(alert)} over {money(alert.threshold, alert.currency)}; {_certainty(alert)}"
+    )
+
+
+def _row_line(row: BreakdownRow, currency: str, name: str) -> str:
+    text = f"{name}: {money(row.amount, currency)}"
+    if row.change is None or row.usual is None:
+        return f"{text} (no earlier weeks to compare with)"
+    percent = percent_of(row.change, row.usual)
+    by = f", {percent:+,} %" if percent is not None else (", new" if not row.usual else "")
+    return f"{text} ({signed(row.change)}{by} against usual)"
+
+
+def _usual_note(alert: Alert) -> str:
+    if all(row.usual is None for row in alert.services):
+        return ""
+    return f"Usual: the median of the last {alert.day:%A}s (up to 4)."
+
+
+def _clipped(lines: Iterable[str], most: int) -> str:
+    """As many whole lines as fit, and how many did not."""
+    lines = list(lines)
+    text = "\n".join(lines)
+    if len(text) <= most:
+        return text
+    kept: list[str] = []
+    room = most - 40
+    for line in lines:
+        if room < len(line) + 1:
+            break
+        kept.append(line)
+        room -= len(line) + 1
+    return "\n".join([*kept, f"… and {several(len(lines) - len(kept), 'more line')}"])
+
+
+def plain_text(alerts: Sequence[Alert], environment: str) -> str:
+    """The whole message as text: for the terminal, and Slack's fallback."""
+    newest = alerts[-1]
+    lines = [f"[{environment}] {title(alerts)}", ""]
+    lines += [_day_line(alert) for alert in reversed(alerts[-DAYS_LISTED:])]
+    if len(alerts) > DAYS_LISTED:
+        lines.append(f"… and {several(len(alerts) - DAYS_LISTED, 'earlier day')}")
+    lines += ["", newest.reason + "."]
+    lines += ["", f"By service on {day_name(newest.day)}:"]
+    lines += [f"  {_row_line(row, newest.currency, shortened(row.name, NAME_LIMIT))}" for row in newest.services]
+    lines += ["", "By account:"]
+    lines += [f"  {_row_line(row, newest.currency, shortened(row.name, NAME_LIMIT))}" for row in newest.accounts]
+    lines += ["", *filter(None, [_usual_note(newest), _includes(newest)])]
+    return "\n".join(lines)
+
+
+def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
+    """One message about alerts of one rule, oldest first; the newest day is broken down, each day is named."""
+    newest = alerts[-1]
+    fields = [
+        ("Day", day_name(newest.day)),
+        ("Spent", money(newest.actual, newest.currency)),
+        ("Threshold", f"{money(newest.threshold, newest.currency)} ({newest.rule})"),
+        ("Over by", f"{money(newest.overage, newest.currency)}{_percent(newest)}"),
+        ("Looks at", str(newest.scope)),
+        ("State", _certainty(newest)),
+    ]
+    blocks: list[Mapping[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": shortened(f"{_mark(environment)}{title(alerts)}", HEADER_LIMIT)}},
+        {"type": "section", "fields": [_markdown(f"*{name}*\n{_escaped(text)}", FIELD_LIMIT) for name, text in fields]},
+    ]
+    if len(alerts) > 1:
+        days = [f"• {_escaped(_day_line(alert))}" for alert in reversed(alerts[-DAYS_LISTED:])]
+        if len(alerts) > DAYS_LISTED:
+            days.append(f"… and {several(len(alerts) - DAYS_LISTED, 'earlier day')}")
+        blocks.append(_section(["*All its days*", *days]))
+    for heading, rows in (("By service", newest.services), ("By account", newest.accounts)):
+        if rows:
+            lines = [
+                f"• {_row_line(row, newest.currency, f'*{_escaped(shortened(row.name, NAME_LIMIT))}*')}" for row in rows
+            ]
+            blocks.append(_section([f"*{heading}* on {day_name(newest.day)}", *lines]))
+    notes = [f"Environment: {environment}", _usual_note(newest), _includes(newest)]
+    blocks.append({"type": "context", "elements": [_markdown(_escaped(note), FIELD_LIMIT) for note in notes if note]})
+    return SlackMessage(_escaped(_clipped(plain_text(alerts, environment).splitlines(), TEXT_LIMIT)), tuple(blocks))
+
+
+def test_text(environment: str) -> str:
+    """What a test message says."""
+    return f"[{environment}] farthing: this is a test message; nothing is wrong. Cost alerts will arrive here."
+
+
+test_text.__test__ = False  # type: ignore[attr-defined]  # its name is a message's, not a test's
+
+
+def slack_test_message(environment: str) -> SlackMessage:
+    """The test message for Slack."""
+    text = test_text(environment)
+    return SlackMessage(text, (_section([_escaped(text)]),))
+
+
+def _mark(environment: str) -> str:
+    return "" if environment == "prod" else f"[{environment}] "
+
+
+def _section(lines: Sequence[str]) -> Mapping[str, Any]:
+    return {"type": "section", "text": _markdown(_clipped(lines, SECTION_LIMIT), SECTION_LIMIT)}
+
+
+def _markdown(text: str, most: int) -> Mapping[str, Any]:
+    return {"type": "mrkdwn", "text": shortened(text, most)}
+
+
+def _escaped(text: str) -> str:
+    """Slack's three control characters, so that a service's or an account's name stays a name."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,74 @@
+"""Run records in the ledger: what each run did, and how far it got."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from farthing.errors import CorruptError
+from farthing.jsontext import builtins, encode
+from farthing.ledger.store import Store
+from farthing.model import RunRecord
+
+SCHEMA = "farthing.run/1"
+PREFIX = "cost_data/runs/"
+RETRY_DAYS = 2
+"""Days: how far back a retry of the same invocation is looked for; Lambda gives up after six hours."""
+
+
+def run_id(started_at: datetime, invocation: str) -> str:
+    """A run's id: sortable by time, and recognisable for a retry of the same invocation."""
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{_mark(invocation)}"
+
+
+def _mark(invocation: str) -> str:
+    return hashlib.sha256(invocation.encode()).hexdigest()[:12]
+
+
+def _key(id_: str) -> str:
+    return f"{PREFIX}{id_}.json"
+
+
+class Runs:
+    """The run records of one ledger."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def start(self, record: RunRecord) -> str:
+        """Writes the first state of a run's record; returns the ETag for :meth:`update`."""
+        return self._store.create(_key(record.id), _encoded(record))
+
+    def update(self, record: RunRecord, etag: str) -> str:
+        """Writes a later state; returns the new ETag."""
+        return self._store.replace(_key(record.id), _encoded(record), etag)
+
+    def of_invocation(self, invocation: str, now: datetime) -> list[RunRecord]:
+        """The runs of this very invocation so far, newest first."""
+        suffix = f"-{_mark(invocation)}.json"
+        after = _key(f"{now - timedelta(days=RETRY_DAYS):%Y%m%dT}")
+        keys = [key for key in self._store.keys(PREFIX, after) if key.endswith(suffix)]
+        return [record for key in reversed(keys) if (record := self._read(key)) is not None]
+
+    def newest_first(self) -> Iterator[RunRecord]:
+        """Every run, the newest first; read one by one, so a caller that has seen enough stops."""
+        for key in sorted(self._store.keys(PREFIX), reverse=True):
+            record = self._read(key)
+            if record is not None:
+                yield record
+
+    def _read(self, key: str) -> RunRecord | None:
+        stored = self._store.read(key)
+        if stored is None:
+            return None
+        try:
+            return msgspec.json.decode(stored.data, type=RunRecord)
+        except msgspec.DecodeError as error:
+            raise CorruptError(
+                f"{self._store.locate(key)} is not a readable run record ({error}): move it away, no cost data is in it"
+            ) from error
+
+
+def _encoded(record: RunRecord) -> bytes:
+    return encode({"schema": SCHEMA, **builtins(record)}) + b"\n"

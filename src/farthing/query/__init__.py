@@ -1,0 +1,1 @@
+"""Questions about what was spent: a pure value, its SQL, and the engines that answer it."""

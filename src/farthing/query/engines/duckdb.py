@@ -1,0 +1,300 @@
+"""Answers queries with DuckDB over a folder of daily report files. Needs no network, no extension and no schema file.
+
+Only the files of the period are read. Amounts are read as the JSON text that stands in the file and cast to
+DECIMAL(38,18), so none passes through a double; each day's rows must add up to its totals.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from farthing.errors import AmountError, CorruptError, LedgerError
+from farthing.model import ZERO, Period, parse_amount, plain, same_currency
+from farthing.query.compile import Parameters, compile_days, compile_rows, quoted
+from farthing.query.model import Day, Query, Result, Row, in_order, metrics_to_sum, result
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCHEMA = "farthing.daily-report/1"
+
+# An amount as JSON text: a string of at most 20 digits, a point and at most 18 digits. Anything else fails the cast.
+_AMOUNT = r"""CAST(regexp_extract(CAST({0} AS VARCHAR), '^"(-?[0-9]{{1,20}}([.][0-9]{{1,18}})?)"$', 1) AS DECIMAL(38,18))"""
+_READ = (
+    "read_json(?, format='unstructured', filename=true, hive_partitioning=false, maximum_object_size=?, columns={{{0}}})"
+)
+_HEADS = f"""SELECT filename, schema, "date", currency, totals FROM {
+    _READ.format("schema: 'VARCHAR', date: 'VARCHAR', currency: 'VARCHAR', totals: 'MAP(VARCHAR, JSON)'")
+}"""
+
+
+def days_in(folder: Path) -> tuple[date, ...]:
+    """The days that a folder has report files of, oldest first; none if there is no folder.
+
+    Raises:
+        LedgerError: it cannot be listed.
+    """
+    try:
+        names = [path.stem for path in folder.iterdir() if path.suffix == ".json"]
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise LedgerError(f"{folder} cannot be listed: {error.strerror or error}") from error
+    days = []
+    for name in names:
+        try:
+            day = date.fromisoformat(name)
+        except ValueError:
+            continue  # not ours: an editor's backup, say
+        if name == day.isoformat():
+            days.append(day)
+    return tuple(sorted(days))
+
+
+class DuckDBEngine:
+    """The charges of one period, in memory, ready to be asked; close it or use it with ``with``.
+
+    Args:
+        folder: holds files named YYYY-MM-DD.json; others are left alone.
+        period: the days to read.
+        now: decides which days are provisional; by default the present, UTC.
+
+    Raises:
+        CorruptError: a file is not a daily report; the message names it and how to mend that.
+        LedgerError: a file cannot be read.
+    """
+
+    def __init__(self, folder: Path, period: Period, *, now: datetime | None = None) -> None:
+        self.period = period
+        self._now = now or datetime.now(UTC)
+        files = {day: folder / f"{day}.json" for day in days_in(folder) if day in period}
+        self._days: Mapping[date, Day] = {}
+        self._connection = _connect()
+        try:
+            if files:
+                self._days = _load(self._connection, files)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the memory."""
+        self._connection.close()
+
+    def run(self, query: Query) -> Result:  # noqa: D102 - the port says it
+        days = self._selected(query)
+        metrics = metrics_to_sum(query, days)
+        currency = same_currency((day.currency for day in days if day.selected), _where(query.period))
+        rows: list[Row] = []
+        sql, parameters = compile_rows(query, metrics)  # first: it refuses unknown columns, data or not
+        if currency and metrics:
+            width = len(query.group_by)
+            rows = [Row(found[:width], found[width:]) for found in self._fetch(sql, parameters)]
+        return result(query, metrics, rows, currency=currency, days=days, now=self._now)
+
+    def values(self, query: Query, column: str) -> tuple[str, ...]:  # noqa: D102 - the port says it
+        if not self._days:
+            return ()
+        sql, parameters = compile_rows(Query(query.period, (column,)), ())
+        return tuple(sorted(str(found[0]) for found in self._fetch(sql, parameters) if found[0] is not None))
+
+    def _selected(self, query: Query) -> list[Day]:
+        if not (self.period.start <= query.period.start and query.period.end <= self.period.end):
+            raise ValueError(f"opened on {self.period}, asked about {query.period}")
+        if not self._days:
+            return []
+        sql, parameters = compile_days(query)
+        return [
+            Day(day, currency, tuple(metrics), selected)
+            for day, currency, metrics, selected in self._fetch(sql, parameters)
+        ]
+
+    def _fetch(self, sql: str, parameters: Parameters) -> list[tuple]:  # type: ignore[type-arg]
+        import duckdb
+
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except duckdb.Error as error:
+            raise LedgerError(f"the query failed: {_first_line(error)}") from error
+
+
+def _connect() -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            # Made only when memory runs out; by default that would be in the working directory.
+            "temp_directory": str(Path(tempfile.gettempdir()) / f"farthing-duckdb-{os.getpid()}"),
+        },
+    )
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _load(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]) -> dict[date, Day]:
+    """Reads the files into the views of :mod:`farthing.query.compile`."""
+    import duckdb
+
+    try:
+        totals, days = _load_heads(connection, files)
+        _load_charges(connection, files, in_order({metric for day in days.values() for metric in day.metrics}))
+    except duckdb.Error as error:
+        day, reason = _culprit(files, error)
+        if day is None:
+            raise LedgerError(f"{next(iter(files.values())).parent} cannot be read: {reason}") from error
+        raise _corrupt(day, files[day], reason) from error
+    _check_totals(connection, files, totals)
+    return days
+
+
+def _load_heads(
+    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]
+) -> tuple[dict[date, dict[str, Decimal]], dict[date, Day]]:
+    heads: dict[str, list[tuple]] = {}  # type: ignore[type-arg]
+    for name, *head in connection.execute(_HEADS, _inputs(files)).fetchall():
+        heads.setdefault(Path(name).name, []).append(tuple(head))
+    totals: dict[date, dict[str, Decimal]] = {}
+    days: dict[date, Day] = {}
+    for day, path in files.items():
+        found = heads.get(path.name, [])
+        if len(found) != 1:
+            raise _corrupt(day, path, f"it holds {len(found)} JSON documents")
+        schema, stated, currency, amounts = found[0]
+        if schema != SCHEMA:
+            raise _corrupt(day, path, f"its schema is {schema!r}, this version reads {SCHEMA!r}")
+        if stated != str(day):
+            raise _corrupt(day, path, f"its date is {stated!r}")
+        if not currency or amounts is None:
+            raise _corrupt(day, path, f"it has no {'totals' if currency else 'currency'}")
+        totals[day] = {metric: _total(day, path, metric, text) for metric, text in amounts.items()}
+        days[day] = Day(day, currency, in_order(amounts))
+    connection.execute("CREATE TEMP TABLE days (ChargePeriodStart DATE, BillingCurrency VARCHAR, Metrics VARCHAR[])")
+    connection.executemany(
+        "INSERT INTO days VALUES (?, ?, ?)", [[day.day, day.currency, list(day.metrics)] for day in days.values()]
+    )
+    return totals, days
+
+
+def _load_charges(
+    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str]
+) -> None:
+    fields = ["ServiceName VARCHAR", "SubAccountId VARCHAR", "SubAccountName VARCHAR"]
+    fields += [f"{quoted(metric)} JSON" for metric in metrics]
+    struct = f"STRUCT({', '.join(fields)})[]".replace("'", "''")
+    amounts = "".join(f", {_AMOUNT.format(f'charge.{quoted(metric)}')} AS {quoted(metric)}" for metric in metrics)
+    read = _READ.format(f"date: 'DATE', currency: 'VARCHAR', charges: '{struct}'")
+    connection.execute(
+        f"""CREATE TEMP TABLE rows AS
+            SELECT "date" AS ChargePeriodStart, currency AS BillingCurrency, charge.ServiceName AS ServiceName,
+                charge.SubAccountId AS SubAccountId, charge.SubAccountName AS SubAccountName{amounts}
+            FROM (SELECT "date", currency, unnest(charges) AS charge FROM {read})""",  # noqa: S608
+        _inputs(files),
+    )
+    connection.execute(
+        """CREATE TEMP VIEW charges AS
+            SELECT rows.* REPLACE (names.SubAccountName AS SubAccountName)
+            FROM rows LEFT JOIN (
+                SELECT SubAccountId, max_by(SubAccountName, (ChargePeriodStart, SubAccountName)) AS SubAccountName
+                FROM rows WHERE SubAccountName IS NOT NULL GROUP BY SubAccountId
+            ) AS names USING (SubAccountId)"""
+    )
+
+
+def _check_totals(
+    connection: "duckdb.DuckDBPyConnection",
+    files: Mapping[date, Path],
+    totals: Mapping[date, Mapping[str, Decimal]],
+) -> None:
+    """Each day's rows must be whole and add up to its totals: a number that a double has rounded does not."""
+    metrics = in_order({metric for amounts in totals.values() for metric in amounts})
+    sums = "".join(f", count({quoted(metric)}), sum({quoted(metric)})" for metric in metrics)
+    sql = f"""SELECT ChargePeriodStart, count(*),
+        count(*) FILTER (ServiceName IS NULL OR SubAccountId IS NULL){sums}
+        FROM rows GROUP BY 1"""  # noqa: S608
+    found = {day: counts for day, *counts in connection.execute(sql).fetchall()}
+    for day, path in files.items():
+        rows, nameless, *numbers = found.get(day, [0, 0, *([0, None] * len(metrics))])
+        if nameless:
+            raise _corrupt(day, path, "a row has no ServiceName or SubAccountId")
+        for metric, count, total in zip(metrics, numbers[::2], numbers[1::2], strict=True):
+            if metric in totals[day] and count < rows:
+                raise _corrupt(day, path, f"{rows - count} of its {rows} rows have no {metric}")
+            if (total or ZERO) != totals[day].get(metric, ZERO):
+                stated = plain(totals[day].get(metric, ZERO))
+                raise _corrupt(day, path, f"its rows add up to {plain(total or ZERO)} {metric}, its total says {stated}")
+
+
+def _culprit(files: Mapping[date, Path], error: Exception) -> tuple[date | None, str]:
+    """Which of the files DuckDB cannot take, found by halves, and why; no day if each of them is fine alone."""
+    import duckdb
+
+    days = list(files)
+    reason = _first_line(error)
+    while days:
+        half = days[: (len(days) + 1) // 2]
+        with closing(_connect()) as connection:
+            try:
+                heads = _load_heads(connection, {day: files[day] for day in half})[1]
+                metrics = in_order({metric for day in heads.values() for metric in day.metrics})
+                _load_charges(connection, {day: files[day] for day in half}, metrics)
+            except duckdb.Error as failure:
+                if len(half) == 1:
+                    return half[0], _first_line(failure, files[half[0]])
+                days = half
+            else:
+                days = days[len(half) :]
+    return None, reason
+
+
+def _inputs(files: Mapping[date, Path]) -> list[list[str] | int]:
+    """What ``_READ`` reads: the files, with glob characters in their folder's name escaped, and the largest's size."""
+    names = ["".join(f"[{char}]" if char in "*?[" else char for char in str(path)) for path in files.values()]
+    try:
+        largest = max(path.stat().st_size for path in files.values())
+    except OSError as error:
+        raise LedgerError(f"{error.filename} cannot be read: {error.strerror or error}") from error
+    return [names, max(2 * largest, 1 << 20)]
+
+
+def _total(day: date, path: Path, metric: str, text: str | None) -> Decimal:
+    try:
+        if text is None or not (len(text) > 1 and text[0] == text[-1] == '"'):
+            raise AmountError(f"{text} is not a string")
+        return parse_amount(text[1:-1])
+    except AmountError as error:
+        raise _corrupt(day, path, f"its total {metric}: {error}") from error
+
+
+def _corrupt(day: date, path: Path, reason: str) -> CorruptError:
+    return CorruptError(
+        f"{path} is not a readable daily report ({reason}): move it away and run "
+        f"`farthing backfill --start {day} --end {day + timedelta(days=1)}`"
+    )
+
+
+def _first_line(error: Exception, path: Path | None = None) -> str:
+    """What DuckDB says, on one line, without the file's name (the caller says it) and without its advice."""
+    text = next(iter(str(error).splitlines()), type(error).__name__)
+    return text.replace(f' in file "{path}"', "") if path else text
+
+
+def _where(period: Period) -> str:
+    return f"the period {period} (add --where currency:XXX)"
