@@ -25,7 +25,7 @@ def compile_rows(query: Query, metrics: Sequence[str]) -> tuple[str, Parameters]
 
     Args:
         query: what to add up.
-        metrics: columns of ``charges``, at least one.
+        metrics: columns of ``charges``; none (with ``group_by``) asks only which groups there are.
 
     Returns:
         SQL and its parameters; a row holds the group's keys, then one sum for each metric, in no order.

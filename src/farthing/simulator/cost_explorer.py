@@ -33,7 +33,13 @@ GROUP_DIMENSIONS = (
     "CACHE_ENGINE", "INSTANCE_TYPE_FAMILY", "REGION", "BILLING_ENTITY", "RESERVATION_ID", "SAVINGS_PLANS_TYPE",
     "SAVINGS_PLAN_ARN", "OPERATING_SYSTEM",
 )  # fmt: skip
-FILTER_DIMENSIONS = (*GROUP_DIMENSIONS, "PAYER_ACCOUNT", "USAGE_TYPE_GROUP", "SUBSCRIPTION_ID", "PAYMENT_OPTION")
+FILTER_DIMENSIONS = (
+    *GROUP_DIMENSIONS,
+    "PAYER_ACCOUNT",
+    "USAGE_TYPE_GROUP",
+    "SUBSCRIPTION_ID",
+    "PAYMENT_OPTION",
+)
 _FIELDS = {
     "SERVICE": "service",
     "LINKED_ACCOUNT": "account",
@@ -52,7 +58,7 @@ _KEPT_PLANS = 4
 _KEY_OF_TOKENS = b"farthing simulator page token"
 
 Key = tuple[str, ...]
-Group = tuple[Key, Amounts]
+Group = tuple[Key, tuple[int, ...]]
 Predicate = Callable[[Leaf], bool]
 
 
@@ -211,19 +217,20 @@ class CostExplorerSimulator:
         return groups
 
     def _add_up(self, plan: _Plan, start: date, end: date) -> list[Group]:
-        keys, sums = plan.keys, {}  # type: ignore[var-annotated]
-        sums_of: dict[Key, Amounts] = sums
-        day = start
-        while day < end:
+        keys = plan.keys
+        sums: dict[Key, tuple[int, ...]] = {}
+        for day in _days(start, end):
             for leaf, amounts in self.source.amounts(day):
                 key = keys[leaf]
                 if key is not None:
-                    known = sums_of.get(key)
-                    sums_of[key] = amounts if known is None else tuple(map(add, known, amounts))  # type: ignore[assignment]
-            day += ONE_DAY
-        return sorted(sums_of.items())
+                    known = sums.get(key)
+                    # What is alone stays untouched, so that a recorded amount keeps its spelling.
+                    sums[key] = amounts if known is None else tuple(map(add, known, amounts))
+        return sorted(sums.items())
 
-    def _page(self, plan: _Plan, index: int, offset: int) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
+    def _page(
+        self, plan: _Plan, index: int, offset: int
+    ) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
         """From group `offset` of period `index` on: the results, and where the next page begins."""
         query, room = plan.query, self._page_size
         metrics = [(name, METRICS.index(name)) for name in query.metrics if name in self.source.metrics]
@@ -266,7 +273,9 @@ class CostExplorerSimulator:
         place = query.group_by.index(("DIMENSION", "LINKED_ACCOUNT"))
         seen = {group["Keys"][place] for result in results for group in result["Groups"]}
         names = self.source.account_names
-        return [{"Value": key, "Attributes": {"description": names[key]}} for key in sorted(seen) if key in names]
+        return [
+            {"Value": key, "Attributes": {"description": names[key]}} for key in sorted(seen) if key in names
+        ]
 
 
 def plain(amount: int) -> str:
@@ -278,7 +287,7 @@ def plain(amount: int) -> str:
     return f"{sign}{whole}.{part:010d}".rstrip("0") if part else f"{sign}{whole}"
 
 
-def _spell(amounts: Amounts | tuple[int, ...], metrics: list[tuple[str, int]], unit: str) -> dict[str, Any]:
+def _spell(amounts: tuple[int, ...], metrics: list[tuple[str, int]], unit: str) -> dict[str, Any]:
     return {
         name: {
             "Amount": plain(amounts[place]),
@@ -339,7 +348,7 @@ def _constraint(value: object, member: str, constraint: str) -> ServiceError:
 def _typed(value: Any, kind: type, member: str) -> Any:
     """`value` if it is of the JSON type, else the deserialiser's refusal."""
     if not isinstance(value, kind):
-        wanted = {dict: "a structure", list: "a list", str: "a string"}[kind]
+        wanted = "a string" if kind is str else "a list" if kind is list else "a structure"
         raise ServiceError("SerializationException", f"{member} must be {wanted}")
     return value
 
@@ -353,7 +362,9 @@ def _parse(request: Mapping[str, Any], today: date, history_months: int | None) 
     granularity = request.get("Granularity")
     if granularity not in ("DAILY", "HOURLY", "MONTHLY"):
         rule = "Member must not be null" if granularity is None else "Member must satisfy enum value set: "
-        raise _constraint(granularity, "granularity", rule + "[DAILY, HOURLY, MONTHLY]" * (granularity is not None))
+        raise _constraint(
+            granularity, "granularity", rule + "[DAILY, HOURLY, MONTHLY]" * (granularity is not None)
+        )
     if granularity == "HOURLY":
         raise _invalid("You haven't enabled hourly granularity data.")
     start, end = _read_period(period, today, history_months)
@@ -362,7 +373,9 @@ def _parse(request: Mapping[str, Any], today: date, history_months: int | None) 
     matches = None if request.get("Filter") is None else _read_filter(request["Filter"], 0)
     _read_view(request.get("BillingViewArn"))
     # Spelled in one way, so that the same question in another order of keys is the same question.
-    rest = json.dumps({key: request[key] for key in request if key != "NextPageToken"}, sort_keys=True, default=str)
+    rest = json.dumps(
+        {key: request[key] for key in request if key != "NextPageToken"}, sort_keys=True, default=str
+    )
     periods = _days_apart(start, end) if granularity == "DAILY" else _months_apart(start, end)
     return _Query(periods, metrics, group_by, matches, blake2b(rest.encode(), digest_size=16).digest())
 
@@ -480,7 +493,9 @@ def _read_filter(value: Any, depth: int) -> Predicate:
 def _read_values(part: Mapping[str, Any], root: str, allowed: tuple[str, ...]) -> tuple[frozenset[str], bool]:
     """(values, whether ABSENT was asked for). The operation's documentation says which match options are valid."""
     values = part.get("Values")
-    texts = [_typed(text, str, f"{root}.Values") for text in _typed([] if values is None else values, list, root)]
+    texts = [
+        _typed(text, str, f"{root}.Values") for text in _typed([] if values is None else values, list, root)
+    ]
     options = part.get("MatchOptions")
     for option in _typed([] if options is None else options, list, f"{root}.MatchOptions"):
         if option not in _MATCH_OPTIONS:

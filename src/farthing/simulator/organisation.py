@@ -15,8 +15,11 @@ USD = 10**10
 """One US dollar in the integer unit of every amount here: Cost Explorer answers with up to ten decimals."""
 
 MASK = (1 << 64) - 1
-TAG_KEYS = ("environment", "team")
 COST_CATEGORY = "business-unit"
+RESERVABLE = frozenset({"Amazon Elastic Compute Cloud - Compute", "Amazon Relational Database Service"})
+SAVINGS_PLAN_COVERS = frozenset(
+    {"Amazon Elastic Compute Cloud - Compute", "AWS Lambda", "Amazon Elastic Container Service"}
+)
 NO_TAGS: tuple[tuple[str, str], ...] = ()
 
 
@@ -145,7 +148,13 @@ RHYTHMS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 
 REGION_PREFIX: Mapping[str, str] = MappingProxyType(
-    {"us-east-1": "", "us-west-2": "USW2-", "eu-west-1": "EU-", "eu-central-1": "EUC1-", "ap-southeast-1": "APS1-"}
+    {
+        "us-east-1": "",
+        "us-west-2": "USW2-",
+        "eu-west-1": "EU-",
+        "eu-central-1": "EUC1-",
+        "ap-southeast-1": "APS1-",
+    }
 )
 _REGIONS = tuple(REGION_PREFIX)
 
@@ -170,53 +179,107 @@ def _catalogue() -> tuple[Service, ...]:
     """The services in order of how common they are; a size takes the first so many."""
     head = (
         _service(
-            "Amazon Elastic Compute Cloud - Compute", 1000, "office", 35,
-            ("BoxUsage:m6i.xlarge", "Hrs", 192_000), ("BoxUsage:c6i.2xlarge", "Hrs", 340_000),
+            "Amazon Elastic Compute Cloud - Compute",
+            1000,
+            "office",
+            35,
+            ("BoxUsage:m6i.xlarge", "Hrs", 192_000),
+            ("BoxUsage:c6i.2xlarge", "Hrs", 340_000),
             ("SpotUsage:m6i.xlarge", "Hrs", 71_000),
         ),
         _service(
-            "EC2 - Other", 420, "steady", 25,
-            ("EBS:VolumeUsage.gp3", "GB-Mo", 80_000), ("NatGateway-Bytes", "GB", 45_000),
+            "EC2 - Other",
+            420,
+            "steady",
+            25,
+            ("EBS:VolumeUsage.gp3", "GB-Mo", 80_000),
+            ("NatGateway-Bytes", "GB", 45_000),
             ("NatGateway-Hours", "Hrs", 45_000),
         ),
         _service(
-            "Amazon Relational Database Service", 620, "steady", 20,
-            ("InstanceUsage:db.r6g.large", "Hrs", 260_000), ("RDS:GP3-Storage", "GB-Mo", 115_000),
+            "Amazon Relational Database Service",
+            620,
+            "steady",
+            20,
+            ("InstanceUsage:db.r6g.large", "Hrs", 260_000),
+            ("RDS:GP3-Storage", "GB-Mo", 115_000),
         ),
         _service(
-            "Amazon Simple Storage Service", 380, "steady", 20,
-            ("TimedStorage-ByteHrs", "GB-Mo", 23_000), ("Requests-Tier1", "Requests", 5),
+            "Amazon Simple Storage Service",
+            380,
+            "steady",
+            20,
+            ("TimedStorage-ByteHrs", "GB-Mo", 23_000),
+            ("Requests-Tier1", "Requests", 5),
         ),
         _service(
-            "AmazonCloudWatch", 160, "office", 40,
-            ("DataProcessing-Bytes", "GB", 500_000), ("CW:MetricMonitorUsage", "Metrics", 300_000),
+            "AmazonCloudWatch",
+            160,
+            "office",
+            40,
+            ("DataProcessing-Bytes", "GB", 500_000),
+            ("CW:MetricMonitorUsage", "Metrics", 300_000),
         ),
         _service("AWS Lambda", 140, "office", 60, ("Lambda-GB-Second", "Lambda-GB-Second", 17)),
         _service(
-            "Amazon Elastic Load Balancing", 120, "office", 30,
-            ("LoadBalancerUsage", "Hrs", 22_500), ("LCUUsage", "LCU-Hrs", 8_000),
+            "Amazon Elastic Load Balancing",
+            120,
+            "office",
+            30,
+            ("LoadBalancerUsage", "Hrs", 22_500),
+            ("LCUUsage", "LCU-Hrs", 8_000),
         ),
         _service("Amazon Virtual Private Cloud", 90, "steady", 25, ("VpcEndpoint-Hours", "Hrs", 10_000)),
         _service(
-            "Amazon DynamoDB", 170, "weekend", 50,
-            ("WriteRequestUnits", "WriteRequestUnits", 1), ("TimedStorage-ByteHrs", "GB-Mo", 250_000),
+            "Amazon DynamoDB",
+            170,
+            "weekend",
+            50,
+            ("WriteRequestUnits", "WriteRequestUnits", 1),
+            ("TimedStorage-ByteHrs", "GB-Mo", 250_000),
         ),
         _service(
-            "Amazon CloudFront", 150, "weekend", 60, ("US-DataTransfer-Out-Bytes", "GB", 85_000), everywhere=True
+            "Amazon CloudFront",
+            150,
+            "weekend",
+            60,
+            ("US-DataTransfer-Out-Bytes", "GB", 85_000),
+            everywhere=True,
         ),
         _service("Amazon ElastiCache", 110, "steady", 15, ("NodeUsage:cache.r6g.large", "Hrs", 206_000)),
-        _service("Amazon Elastic Container Service", 130, "office", 45, ("Fargate-vCPU-Hours:perCPU", "hours", 40_480)),
-        _service("Amazon Elastic Container Service for Kubernetes", 60, "steady", 10,
-                 ("AmazonEKS-Hours:perCluster", "Hours", 100_000)),
-        _service("Amazon EC2 Container Registry (ECR)", 14, "build", 50, ("TimedStorage-ByteHrs", "GB-Mo", 100_000)),
+        _service(
+            "Amazon Elastic Container Service",
+            130,
+            "office",
+            45,
+            ("Fargate-vCPU-Hours:perCPU", "hours", 40_480),
+        ),
+        _service(
+            "Amazon Elastic Container Service for Kubernetes",
+            60,
+            "steady",
+            10,
+            ("AmazonEKS-Hours:perCluster", "Hours", 100_000),
+        ),
+        _service(
+            "Amazon EC2 Container Registry (ECR)", 14, "build", 50, ("TimedStorage-ByteHrs", "GB-Mo", 100_000)
+        ),
         _service("AWS Key Management Service", 18, "office", 30, ("KMS-Requests", "Requests", 3)),
         _service("AWS Secrets Manager", 10, "steady", 15, ("AWSSecretsManager-Secrets", "Secrets", 400_000)),
         _service("Amazon Route 53", 9, "office", 40, ("DNS-Queries", "Queries", 1), everywhere=True),
         _service("Amazon Simple Queue Service", 16, "office", 60, ("Requests-RBP", "Requests", 1)),
-        _service("Amazon Simple Notification Service", 7, "office", 70, ("DeliveryAttempts-HTTP", "Notifications", 1)),
+        _service(
+            "Amazon Simple Notification Service",
+            7,
+            "office",
+            70,
+            ("DeliveryAttempts-HTTP", "Notifications", 1),
+        ),
         _service("Amazon API Gateway", 40, "weekend", 60, ("ApiGatewayRequest", "Requests", 3)),
         _service("AWS CloudTrail", 30, "steady", 40, ("PaidEventsRecorded", "Events", 20)),
-        _service("AWS Config", 36, "build", 60, ("ConfigurationItemRecorded", "ConfigurationItemRecorded", 3_000)),
+        _service(
+            "AWS Config", 36, "build", 60, ("ConfigurationItemRecorded", "ConfigurationItemRecorded", 3_000)
+        ),
         _service("Amazon GuardDuty", 44, "steady", 30, ("PaidEventsAnalyzed-Bytes", "GB", 1_000_000)),
         _service("AWS Step Functions", 12, "batch", 70, ("StateTransition", "StateTransitions", 25)),
         # the first 24 are the small organisation
@@ -227,7 +290,13 @@ def _catalogue() -> tuple[Service, ...]:
         _service("Amazon Athena", 45, "build", 110, ("DataScannedInTB", "Terabytes", 5_000_000)),
         _service("Amazon Kinesis", 60, "weekend", 30, ("Storage-ShardHour", "ShardHour", 15_000)),
         _service("Amazon Kinesis Firehose", 32, "weekend", 40, ("BilledBytes", "GB", 29_000)),
-        _service("Amazon Managed Streaming for Apache Kafka", 120, "steady", 10, ("Kafka.m5.large", "hours", 210_000)),
+        _service(
+            "Amazon Managed Streaming for Apache Kafka",
+            120,
+            "steady",
+            10,
+            ("Kafka.m5.large", "hours", 210_000),
+        ),
         _service("Amazon Elastic MapReduce", 110, "batch", 90, ("BoxUsage:m5.xlarge", "Hrs", 48_000)),
         _service("Amazon Elastic File System", 60, "steady", 20, ("TimedStorage-ByteHrs", "GB-Mo", 300_000)),
         _service("Amazon FSx", 50, "steady", 15, ("SSD-Storage", "GB-Mo", 130_000)),
@@ -247,16 +316,32 @@ def _catalogue() -> tuple[Service, ...]:
         _service("Amazon Comprehend", 10, "office", 90, ("DetectEntities", "Unit", 100)),
         _service("Amazon Cognito", 20, "weekend", 40, ("CognitoUserPoolsMAU", "User", 5_500)),
         _service("Amazon Simple Email Service", 14, "office", 70, ("Recipients", "Count", 100)),
-        _service("Amazon DocumentDB (with MongoDB compatibility)", 70, "steady", 15,
-                 ("InstanceUsage:db.r6g.large", "Hrs", 263_000)),
+        _service(
+            "Amazon DocumentDB (with MongoDB compatibility)",
+            70,
+            "steady",
+            15,
+            ("InstanceUsage:db.r6g.large", "Hrs", 263_000),
+        ),
         _service("Amazon Neptune", 40, "steady", 15, ("InstanceUsage:db.r6g.large", "Hrs", 328_000)),
         _service("Amazon MemoryDB", 36, "steady", 15, ("NodeUsage:db.r6g.large", "Hrs", 309_000)),
         _service("CloudWatch Events", 5, "office", 60, ("Event-64K-Chunks", "Events", 1)),
         _service("AWS X-Ray", 8, "office", 60, ("XRay-TracesStored", "Traces", 5)),
-        _service("AWS Global Accelerator", 16, "weekend", 30, ("Fee-Accelerator", "Hrs", 25_000), everywhere=True),
+        _service(
+            "AWS Global Accelerator", 16, "weekend", 30, ("Fee-Accelerator", "Hrs", 25_000), everywhere=True
+        ),
         _service("AWS Transfer Family", 24, "steady", 10, ("ProtocolHours", "Hrs", 300_000)),
-        _service("AWS Database Migration Service", 18, "batch", 40, ("InstanceUsg:dms.r5.large", "Hrs", 175_000)),
-        _service("Amazon QuickSight", 30, "steady", 15, ("QS-Enterprise-User", "Users", 24_000_000), everywhere=True),
+        _service(
+            "AWS Database Migration Service", 18, "batch", 40, ("InstanceUsg:dms.r5.large", "Hrs", 175_000)
+        ),
+        _service(
+            "Amazon QuickSight",
+            30,
+            "steady",
+            15,
+            ("QS-Enterprise-User", "Users", 24_000_000),
+            everywhere=True,
+        ),
         # the first 60 are the medium organisation
     )
     tail = (
@@ -271,9 +356,9 @@ def _catalogue() -> tuple[Service, ...]:
         "Amazon Pinpoint", "AWS Elastic Disaster Recovery", "Amazon Managed Grafana",
         "Amazon Managed Service for Prometheus", "Amazon Detective",
     )  # fmt: skip
-    rhythms = tuple(RHYTHMS)
+    rhythms, anything = tuple(RHYTHMS), ("Usage", "Units", 1_000)
     return head + tuple(
-        _service(name, 8 + 67 * rank % 61, rhythms[rank % len(rhythms)], 15 + 7 * rank % 60, ("Usage", "Units", 1_000))
+        _service(name, 8 + 67 * rank % 61, rhythms[rank % len(rhythms)], 15 + 7 * rank % 60, anything)
         for rank, name in enumerate(tail)
     )
 
@@ -352,16 +437,16 @@ def _accounts(size: Size, seed: int) -> tuple[Account, ...]:
 def _pairs(
     size: Size, seed: int, scale: Scale, accounts: tuple[Account, ...], services: tuple[Service, ...]
 ) -> tuple[Pair, ...]:
-    """The pairs that spend: common services in most accounts, rare ones in few, each service in at least one."""
+    """The pairs that spend: common services in most accounts, rare ones in few, each in at least one."""
+    luck = 4 * scale.services  # how far a pair's chance can move it from its service's rank
     ranked = sorted(
-        (
-            (service * 5 + digest("pair", size.value, seed, service, account) % (4 * scale.services), service, account)
-            for service in range(scale.services)
-            for account in range(scale.accounts)
-        )
+        (service * 5 + digest("pair", size.value, seed, service, account) % luck, service, account)
+        for service in range(scale.services)
+        for account in range(scale.accounts)
     )
     at_least_one = {
-        (service, digest("home", size.value, seed, service) % scale.accounts) for service in range(scale.services)
+        (service, digest("home", size.value, seed, service) % scale.accounts)
+        for service in range(scale.services)
     }
     # Compute and its surroundings are needed everywhere that something is simulated upon.
     at_least_one |= {(service, account) for service in (0, 1) for account in range(scale.accounts)}
@@ -399,3 +484,9 @@ def organisation(size: Size, seed: int) -> Organisation:
         retired=scale.services,
         pairs=_pairs(size, seed, scale, accounts, services),
     )
+
+
+def largest_pairs(organisation: Organisation, count: int) -> list[int]:
+    """The places of the pairs that spend most, the largest first."""
+    pairs = organisation.pairs
+    return sorted(range(len(pairs)), key=lambda place: (-pairs[place].base, place))[:count]

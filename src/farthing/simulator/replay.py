@@ -148,7 +148,9 @@ class _Maker:
             if not all(isinstance(key, str) for key in keys):
                 raise ReplayError(f"{start}: a group's Keys are not strings")
             if shape is not None and len(shape) != len(keys):
-                raise ReplayError(f"{start}: a group has {len(keys)} keys, not the {len(shape)} of GroupDefinitions")
+                raise ReplayError(
+                    f"{start}: a group has {len(keys)} keys, not the {len(shape)} of GroupDefinitions"
+                )
             leaf = self._leaf(keys, shape or tuple(_guess(key) for key in keys))
             if leaf in lines:
                 raise ReplayError(f"{start}: {', '.join(keys) or 'the total'} is recorded twice")
@@ -198,7 +200,9 @@ def _guess(key: str) -> tuple[str, str]:
 
 def _make_leaf(keys: tuple[str, ...], shape: tuple[tuple[str, str], ...]) -> Leaf:
     fields: dict[str, str] = {"account": NO_ACCOUNT}
-    tags, categories, others = [], [], []
+    tags: list[tuple[str, str]] = []
+    categories: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
     for key, (kind, name) in zip(keys, shape, strict=True):
         if kind in ("TAG", "COST_CATEGORY"):
             value = key.partition("$")[2]

@@ -86,6 +86,9 @@ class CostExplorerSource:
                 failure.__cause__ = error
                 answer.fail(failure)
                 return answer
+            except SourceError as error:
+                answer.fail(error, keep_days=False)
+                return answer
             on_page(answer.billed_requests, answer.groups)
             if not following:
                 return answer
@@ -131,9 +134,11 @@ class CostExplorerAnswer:
         self._in_order = True
         self._newest: date | None = None
 
-    def fail(self, failure: SourceError) -> None:
-        """Ends the answer before its last page: only days that were complete by then are reported."""
+    def fail(self, failure: SourceError, *, keep_days: bool = True) -> None:
+        """Ends the answer before its last page: only days that were complete by then are reported, if any at all."""
         self.failure = failure
+        if not keep_days:
+            self._days.clear()
 
     def add(self, page: Mapping[str, Any], *, last: bool) -> None:
         """Takes a page in.

@@ -29,9 +29,8 @@ _AMOUNT = r"""CAST(regexp_extract(CAST({0} AS VARCHAR), '^"(-?[0-9]{{1,20}}([.][
 _READ = (
     "read_json(?, format='unstructured', filename=true, hive_partitioning=false, maximum_object_size=?, columns={{{0}}})"
 )
-_HEADS = f"""SELECT filename, schema, "date", currency, totals FROM {
-    _READ.format("schema: 'VARCHAR', date: 'VARCHAR', currency: 'VARCHAR', totals: 'MAP(VARCHAR, JSON)'")
-}"""
+_HEAD = "schema: 'VARCHAR', date: 'VARCHAR', currency: 'VARCHAR', totals: 'MAP(VARCHAR, JSON)'"
+_HEADS = f'SELECT filename, schema, "date", currency, totals FROM {_READ.format(_HEAD)}'  # noqa: S608
 
 
 def days_in(folder: Path) -> tuple[date, ...]:
@@ -187,9 +186,8 @@ def _load_heads(
         totals[day] = {metric: _total(day, path, metric, text) for metric, text in amounts.items()}
         days[day] = Day(day, currency, in_order(amounts))
     connection.execute("CREATE TEMP TABLE days (ChargePeriodStart DATE, BillingCurrency VARCHAR, Metrics VARCHAR[])")
-    connection.executemany(
-        "INSERT INTO days VALUES (?, ?, ?)", [[day.day, day.currency, list(day.metrics)] for day in days.values()]
-    )
+    columns = [list(days), [day.currency for day in days.values()], [list(day.metrics) for day in days.values()]]
+    connection.execute("INSERT INTO days SELECT unnest(?), unnest(?), unnest(?)", columns)
     return totals, days
 
 
@@ -202,7 +200,7 @@ def _load_charges(
     amounts = "".join(f", {_AMOUNT.format(f'charge.{quoted(metric)}')} AS {quoted(metric)}" for metric in metrics)
     read = _READ.format(f"date: 'DATE', currency: 'VARCHAR', charges: '{struct}'")
     connection.execute(
-        f"""CREATE TEMP TABLE rows AS
+        f"""CREATE TEMP TABLE charge_rows AS
             SELECT "date" AS ChargePeriodStart, currency AS BillingCurrency, charge.ServiceName AS ServiceName,
                 charge.SubAccountId AS SubAccountId, charge.SubAccountName AS SubAccountName{amounts}
             FROM (SELECT "date", currency, unnest(charges) AS charge FROM {read})""",  # noqa: S608
@@ -210,10 +208,10 @@ def _load_charges(
     )
     connection.execute(
         """CREATE TEMP VIEW charges AS
-            SELECT rows.* REPLACE (names.SubAccountName AS SubAccountName)
-            FROM rows LEFT JOIN (
+            SELECT charge_rows.* REPLACE (names.SubAccountName AS SubAccountName)
+            FROM charge_rows LEFT JOIN (
                 SELECT SubAccountId, max_by(SubAccountName, (ChargePeriodStart, SubAccountName)) AS SubAccountName
-                FROM rows WHERE SubAccountName IS NOT NULL GROUP BY SubAccountId
+                FROM charge_rows WHERE SubAccountName IS NOT NULL GROUP BY SubAccountId
             ) AS names USING (SubAccountId)"""
     )
 
@@ -228,7 +226,7 @@ def _check_totals(
     sums = "".join(f", count({quoted(metric)}), sum({quoted(metric)})" for metric in metrics)
     sql = f"""SELECT ChargePeriodStart, count(*),
         count(*) FILTER (ServiceName IS NULL OR SubAccountId IS NULL){sums}
-        FROM rows GROUP BY 1"""  # noqa: S608
+        FROM charge_rows GROUP BY 1"""  # noqa: S608
     found = {day: counts for day, *counts in connection.execute(sql).fetchall()}
     for day, path in files.items():
         rows, nameless, *numbers = found.get(day, [0, 0, *([0, None] * len(metrics))])

@@ -1,0 +1,270 @@
+"""The composition root: the one place that wires settings to clients, stores and clocks."""
+
+import importlib
+import logging
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from farthing.alerts.channels import Channel
+from farthing.collect import Workplace
+from farthing.errors import LedgerError, SettingsError, UsageError
+from farthing.ledger.reports import key_of
+from farthing.ledger.store import Store
+from farthing.model import Period
+from farthing.settings import Secret, Settings, load, webhook
+from farthing.sources import CostSource
+
+if TYPE_CHECKING:
+    import boto3
+
+CONFIG_NAME = "farthing.toml"
+CONFIG_KEY = "config/farthing.toml"
+
+# Loaded by name when wanted: the Lambda's import closure has no local folder, the laptop's start no AWS.
+FOLDER_HOME = "farthing.ledger.folder"
+S3_HOME = "farthing.ledger.s3"
+
+
+def utc_clock(pinned: date | None) -> Callable[[], datetime]:
+    """The clock: UTC, whole seconds; pinned to 08:00 of a day for trials."""
+    if pinned is not None:
+        moment = datetime(pinned.year, pinned.month, pinned.day, 8, tzinfo=UTC)
+        return lambda: moment
+    return lambda: datetime.now(UTC).replace(microsecond=0)
+
+
+class App:
+    """One command's view of the world. Nothing is opened before it is asked for.
+
+    Args:
+        settings: of this run.
+        store: the ledger's home.
+        preview: shows a message where no other channel is configured.
+    """
+
+    def __init__(self, settings: Settings, store: Store, preview: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = utc_clock(settings.today)
+        self._preview = preview
+
+    @property
+    def now(self) -> datetime:
+        """UTC, to the second."""
+        return self.clock()
+
+    @property
+    def today(self) -> date:
+        """The UTC day."""
+        return self.now.date()
+
+    @property
+    def log(self) -> logging.Logger:
+        """Where each step of a run is said."""
+        return logging.getLogger("farthing")
+
+    def invocation(self) -> str:
+        """The name of a run that nothing will retry by itself."""
+        return secrets.token_hex(16)
+
+    def workplace(self, log: logging.Logger | None = None) -> Workplace:
+        """What a run works with."""
+        return Workplace(
+            settings=self.settings,
+            store=self.store,
+            source=self.source(),
+            channels=self.channels(),
+            clock=self.clock,
+            sleep=time.sleep,
+            log=log or self.log,
+        )
+
+    def source(self) -> CostSource:
+        """The source of costs that the settings name."""
+        from farthing.sources.cost_explorer import CostExplorerSource
+
+        if self.settings.source == "simulated":
+            return CostExplorerSource(self._simulated_client(), kind="simulated")
+        client = self._session().client("ce", **self._client_arguments())
+        return CostExplorerSource(client, billing_view_arn=self.settings.billing_view_arn)
+
+    def channels(self) -> tuple[Channel, ...]:
+        """Slack where a webhook is set, else the terminal."""
+        from farthing.alerts.channels.slack import SlackChannel
+        from farthing.alerts.channels.terminal import TerminalChannel
+
+        url = self.settings.slack_webhook_url
+        if url is not None:
+            return (SlackChannel(lambda: url, self.settings.environment),)
+        if self.settings.slack_secret_name:
+            return (SlackChannel(self._secret_webhook, self.settings.environment),)
+        return (TerminalChannel(self._preview, self.settings.environment),)
+
+    def daily_folder(self, period: Period) -> Path:
+        """A local folder with the daily reports of the period; for a bucket, a copy that ends with the process."""
+        root = getattr(self.store, "root", None)
+        if isinstance(root, Path):
+            if root.exists() and not root.is_dir():
+                raise LedgerError(f"{root} should be the ledger's folder but is a file: set FARTHING_HOME to a folder")
+            return root / "cost_data" / "daily"
+        # Kept for the life of the app, so that the files are there while an engine reads them.
+        self._copy = tempfile.TemporaryDirectory(prefix="farthing-")
+        folder = Path(self._copy.name)
+        for key in self.store.keys("cost_data/daily/"):
+            name = key.rsplit("/", 1)[-1]
+            if period.start.isoformat() <= name.removesuffix(".json") < period.end.isoformat():
+                stored = self.store.read(key)
+                if stored is not None:
+                    (folder / name).write_bytes(stored.data)
+        return folder
+
+    def _simulated_client(self) -> Any:
+        from farthing.simulator.bill import Bill
+        from farthing.simulator.client import SimulatedClient
+        from farthing.simulator.cost_explorer import CostExplorerSimulator
+        from farthing.simulator.organisation import Size
+
+        bill = Bill(Size(self.settings.simulated_size), self.settings.simulated_seed, self.today)
+        return SimulatedClient(CostExplorerSimulator(bill, history_months=None))
+
+    def _session(self) -> "boto3.session.Session":
+        import boto3
+        from botocore.exceptions import BotoCoreError
+
+        from farthing.aws import explain
+
+        try:
+            return boto3.session.Session()
+        except BotoCoreError as error:  # a profile that does not exist
+            raise explain(error, "AWS", "") from error
+
+    def _client_arguments(self) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from farthing.aws import CONFIG, explain
+
+        session = self._session()
+        arguments: dict[str, Any] = {"config": CONFIG, "region_name": session.region_name or "us-east-1"}
+        role = self.settings.ce_role_arn
+        if role is None:
+            return arguments
+        try:
+            answer = session.client("sts", **arguments).assume_role(RoleArn=role, RoleSessionName="farthing")
+        except (ClientError, BotoCoreError) as error:
+            raise explain(error, f"STS (role {role})", "sts:AssumeRole") from error
+        given = answer["Credentials"]
+        return {
+            **arguments,
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"],
+        }
+
+    def _secret_webhook(self) -> Secret:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from farthing.aws import CONFIG, explain
+
+        name = self.settings.slack_secret_name or ""
+        try:
+            client = self._session().client("secretsmanager", config=CONFIG)
+            text = client.get_secret_value(SecretId=name)["SecretString"]
+        except (ClientError, BotoCoreError) as error:
+            raise explain(error, f"Secrets Manager (secret {name})", "secretsmanager:GetSecretValue") from error
+        except KeyError:
+            raise SettingsError([f"the secret {name} (SLACK_SECRET_NAME) is binary: store the webhook's URL as text"]) from None
+        return webhook_in(text, name)
+
+
+def webhook_in(text: str, name: str) -> Secret:
+    """The webhook's URL in a secret's text: the plain URL, or JSON with a ``url`` key.
+
+    Raises:
+        SettingsError: it is neither; the message does not repeat the text.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            text = msgspec.json.decode(text, type=dict[str, Any])["url"]
+        except (msgspec.DecodeError, KeyError):
+            raise SettingsError([f"the secret {name} (SLACK_SECRET_NAME) is JSON without a `url` key"]) from None
+    try:
+        return webhook(str(text))
+    except ValueError as error:
+        raise SettingsError([f"the secret {name} (SLACK_SECRET_NAME) {error}"]) from None
+
+
+def open_app(
+    environment: Mapping[str, str], *, preview: Callable[[str], None], required: tuple[str, ...] = (), folder: Path | None = None
+) -> App:
+    """Reads the settings, wherever they are, and opens the ledger.
+
+    Args:
+        environment: variables, flags already laid over them.
+        preview: shows a message where no channel is configured.
+        required: names of settings that this command cannot do without.
+        folder: where a farthing.toml is looked for when FARTHING_CONFIG names none.
+
+    Raises:
+        SettingsError: with every wrong setting.
+        LedgerError: the ledger's own configuration cannot be read.
+    """
+    named = environment.get("FARTHING_CONFIG", "").strip()
+    if named:
+        return _app(environment, _read_config(named), named, preview, required)
+    local = (folder or Path.cwd()) / CONFIG_NAME
+    if local.is_file():
+        return _app(environment, _read_config(str(local)), str(local), preview, required)
+    app = _app(environment, None, CONFIG_NAME, preview, required=())
+    stored = app.store.read(CONFIG_KEY)
+    text = _decoded(stored.data, app.store.locate(CONFIG_KEY)) if stored else None
+    return _app(environment, text, app.store.locate(CONFIG_KEY), preview, required)
+
+
+def _app(
+    environment: Mapping[str, str], toml: str | None, name: str, preview: Callable[[str], None], required: tuple[str, ...]
+) -> App:
+    settings = load(environment, toml, name, required=required)
+    return App(settings, open_store(settings), preview)
+
+
+def open_store(settings: Settings) -> Store:
+    """The ledger's home: the bucket if one is set, else the local folder. Nothing is written."""
+    if settings.bucket_name:
+        from farthing.aws import CONFIG
+
+        boto3 = importlib.import_module("boto3")
+        s3: Any = importlib.import_module(S3_HOME)
+        client = boto3.client("s3", config=CONFIG, region_name=os.environ.get("AWS_REGION") or None)
+        store: Store = s3.S3Store(client, settings.bucket_name, settings.prefix, settings.kms_key_id)
+        return store
+    folder: Any = importlib.import_module(FOLDER_HOME)
+    home: Store = folder.FolderStore(settings.home or folder.default_home())
+    return home
+
+
+def _read_config(name: str) -> str:
+    if name.startswith("s3://"):
+        bucket, _, key = name.removeprefix("s3://").partition("/")
+        stored = open_store(Settings(bucket_name=bucket)).read(key) if key else None
+        if stored is None:
+            raise UsageError(f"FARTHING_CONFIG names {name}, which does not exist")
+        return _decoded(stored.data, name)
+    try:
+        return _decoded(Path(name).expanduser().read_bytes(), name)
+    except OSError as error:
+        raise UsageError(f"FARTHING_CONFIG names {name}, which cannot be read: {error.strerror or error}") from error
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not UTF-8 text") from error

@@ -1,0 +1,54 @@
+"""Tables for people, by rich. Imported only by commands that print one, when they do.
+
+Names come from bills, so they are shown as they are: no markup is read in them, and no control character reaches the
+terminal. Amounts are rounded here (by :mod:`farthing.wording`) and nowhere before.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Align = Literal["left", "right"]
+
+
+def printable(text: str) -> str:
+    """A text without the characters that move a cursor, change colours or turn the direction of writing."""
+    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where to print: stdout, or stderr. Colours only on a terminal, and not with NO_COLOR."""
+    return Console(file=sys.stderr if stderr else sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def table(
+    headers: Sequence[str],
+    align: Sequence[Align],
+    rows: Iterable[Sequence[str]],
+    footer: Sequence[str] = (),
+) -> Table:
+    """A table that fits the terminal: long names go over several lines, figures (right-aligned) stay whole.
+
+    Args:
+        headers: one text for each column.
+        align: 'left' for names, 'right' for figures, for each column.
+        rows: one text for each column, already rounded.
+        footer: a last row in bold under a line, such as the total; none if empty.
+    """
+    made = Table(box=box.SIMPLE_HEAD, show_footer=bool(footer), header_style="bold", footer_style="bold", pad_edge=False)
+    for place, (header, side) in enumerate(zip(headers, align, strict=True)):
+        made.add_column(
+            Text(printable(header)),
+            Text(printable(footer[place])) if footer else "",
+            justify=side,
+            no_wrap=side == "right",
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*(Text(printable(cell)) for cell in row))
+    return made

@@ -1,0 +1,116 @@
+"""`farthing demo`: the main job on a simulated organisation, from nothing to the alert and the report."""
+
+import statistics
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+
+import click
+
+from farthing.alerts.outbox import Outbox
+from farthing.alerts.rendering import plain_text
+from farthing.app import App
+from farthing.cli._context import console, progress, show_message, use_app
+from farthing.cli.collect import show_result
+from farthing.collect import backfill, collect, first_of_month
+from farthing.ledger.folder import FolderStore, default_home
+from farthing.ledger.reports import Reports
+from farthing.model import Period
+from farthing.settings import SIZES
+from farthing.wording import day_name, money, several
+
+HISTORY_MONTHS = 18
+THRESHOLD_OVER_USUAL = Decimal("1.2")
+"""The demo's threshold: a fifth above the median day of the last four weeks."""
+
+LEDGER = "the demo's ledger"
+
+
+@click.command("demo", short_help="A simulated organisation and a full daily run: no AWS, no account, no key.")
+@click.option("--size", type=click.Choice(SIZES), default="medium", show_default=True, help="How large an organisation.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="The same seed gives the same bill.")
+@click.option("--no-serve", is_flag=True, help="End after the report.")
+@click.pass_context
+def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
+    """Simulate eighteen months of an organisation's bill, do one daily run on it, show the alert and the report.
+
+    Writes to FARTHING_HOME if that is empty or simulated, else to a folder of its own; never into real data, and never
+    to Slack or AWS.
+    """
+    del no_serve  # there is nothing to serve before the dashboard exists
+    environment: dict[str, str] = ctx.find_root().obj["environment"]
+    home = demo_home(environment.get("FARTHING_HOME"), size, seed)
+    own = {
+        "FARTHING_HOME": str(home),
+        "FARTHING_SOURCE": "simulated",
+        "FARTHING_SIMULATED_SIZE": size,
+        "FARTHING_SIMULATED_SEED": str(seed),
+        "FARTHING_TODAY": environment.get("FARTHING_TODAY", ""),
+    }
+    to = console()
+    to.rule(f"a simulated {size} organisation, seed {seed}")
+    app = use_app(own)
+    _fill(app)
+    threshold = _threshold(app)
+    app = use_app({**own, "COST_THRESHOLD": str(threshold)})
+    to.print(f"\nThe daily run, with a threshold of {threshold:,} a day:\n", markup=False)
+    with progress("collecting") as (on_page, on_day):
+        result = collect(app.workplace(), invocation=app.invocation(), on_page=on_page, on_day=on_day)
+    show_result(result, as_json=False)
+    result.require_success()
+    if not result.record.alerts_sent:
+        _show_again(app)
+    to.print()
+    to.rule("farthing report --period 30d")
+    from farthing.cli.report import command as report
+
+    ctx.invoke(report, **{parameter.name: parameter.get_default(ctx) for parameter in report.params if parameter.name})
+    to.print(f"\nThe ledger is in {home}. Look around:", markup=False, soft_wrap=True)
+    to.print(f"  farthing --home {home} report --by month", markup=False, soft_wrap=True)
+    to.print(f"  farthing --home {home} alerts list", markup=False, soft_wrap=True)
+    return 0
+
+
+def demo_home(named: str | None, size: str, seed: int) -> Path:
+    """Where the demo may write: the user's ledger if it is empty or simulated with the same figures, else its own."""
+    home = Path(named).expanduser() if named else default_home()
+    own = default_home() / "demo" / f"{size}-{seed}"
+    days = Reports(FolderStore(home)).days()
+    if not days:
+        return home if named else own
+    newest = Reports(FolderStore(home)).read(days[-1])
+    return home if newest is not None and newest.source.kind == "simulated" else own
+
+
+def _fill(app: App) -> None:
+    """Brings in the history that is missing, as a real user's backfill does."""
+    period = Period(first_of_month(app.today, HISTORY_MONTHS), app.today)
+    present = set(Reports(app.store).days())
+    missing = [day for day in period if day not in present]
+    # The last two weeks are the daily run's own work, unless they are all that the ledger has.
+    missing = [day for day in missing if (app.today - day).days > app.settings.window_days]
+    if not missing:
+        return
+    period = Period(missing[0], Period.of_day(missing[-1]).end)
+    with progress("simulating", len(period)) as (on_page, on_day):
+        result = backfill(
+            app.workplace(), period, max_requests=100_000, invocation=app.invocation(), on_page=on_page, on_day=on_day
+        )
+    result.require_success()
+    click.echo(f"history: {several(len(result.record.days_written), 'day')}, {several(result.record.groups, 'row')}")
+
+
+def _threshold(app: App) -> Decimal:
+    """A round figure a fifth above the usual day."""
+    reports = Reports(app.store)
+    totals = [report.total() for report in reports.read_many(reports.days()[-28:])]
+    return (statistics.median(totals) * THRESHOLD_OVER_USUAL / 10).quantize(Decimal(1), ROUND_CEILING) * 10
+
+
+def _show_again(app: App) -> None:
+    """A demo that is run again on the same day sends nothing again; it shows what it sent."""
+    outbox = Outbox(app.store, app.clock, sleep=lambda seconds: None)
+    sent = [alert for alert in outbox.since(first_of_month(app.today, 1)) if alert.state == "sent"]
+    if sent:
+        newest = sent[-1]
+        click.echo(f"sent before, on {day_name(newest.created_at.date())} ({money(newest.overage, newest.currency)} over):")
+        show_message(plain_text([newest], app.settings.environment), console())

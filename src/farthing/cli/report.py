@@ -1,0 +1,350 @@
+"""``farthing report``: what was spent, for people (a table) and for machines (JSON, CSV, Markdown)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from farthing.model import BILLED_COST, Period, exact_sum, percent_of, plain
+from farthing.periods import UNDERSTOOD, resolve
+from farthing.query.model import (
+    COLUMNS,
+    METRICS,
+    Filter,
+    Key,
+    Query,
+    Result,
+    Row,
+    parse_by,
+    parse_metrics,
+    parse_where,
+)
+from farthing.wording import number, several
+
+if TYPE_CHECKING:
+    from farthing.query.engines import Engine
+
+DEFAULT_PERIOD = "30d"
+FIRST_DAY = date(2006, 1, 1)
+"""Before any AWS bill: where ``--period all`` starts to look."""
+
+DAYS_NAMED = 5
+"""How many days a message names before it says how many more there are."""
+
+
+@click.command("report", short_help="What was spent.")
+@click.option("--period", metavar="WHEN", help=f"{UNDERSTOOD}, or all. Default: {DEFAULT_PERIOD}.")
+@click.option("--start", metavar="DAY", help="The first day, YYYY-MM-DD.")
+@click.option("--end", metavar="DAY", help="The day after the last, YYYY-MM-DD. Default: today.")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="COLUMN",
+    help="Group by: service, account, account-name, day, month, currency, or FOCUS names. Repeat it, or put commas "
+    "between. Default: service.",
+)
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="TERMS",
+    help="Only what matches: key:value with * for anything, -key:value to exclude; terms of one key are alternatives. "
+    "Keys: service, account (id or name), account-name, currency.",
+)
+@click.option(
+    "--metric",
+    multiple=True,
+    metavar="NAME",
+    help="billed, effective, unblended, amortized, blended, or FOCUS names. Default: billed in the table, else all.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "md"]),
+    default=None,
+    help="Default: table. The others hold exact amounts.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="In the table: the N largest, the rest as 'other'.")
+def command(
+    period: str | None,
+    start: str | None,
+    end: str | None,
+    by: tuple[str, ...],
+    where: tuple[str, ...],
+    metric: tuple[str, ...],
+    form: str | None,
+    as_json: bool,
+    top: int | None,
+) -> None:
+    """What was spent, from the days in the ledger. Asks AWS nothing.
+
+    \b
+    farthing report --period last-month --by account
+    farthing report --by day --where 'service:*Storage* -account:sandbox'
+    farthing report --period 2026-Q4 --by month,service --format csv
+    """  # noqa: D301 - \b is click's, for lines that stay as they are
+    from farthing.cli._context import current_app
+    from farthing.query.engines.duckdb import DuckDBEngine
+
+    form = _format(form, as_json=as_json, top=top)
+    group_by = parse_by(by) or ("ServiceName",)
+    filters = parse_where(" ".join(where))
+    metrics = parse_metrics(metric)
+    app = current_app()
+    days, folder = _days(app, period, start, end)
+    shown = _with_account_names(group_by) if form == "table" else group_by
+    with DuckDBEngine(folder, days, now=app.now) as engine:
+        result = engine.run(Query(days, shown, filters, metrics))
+        hints = _no_match(engine, result, filters)
+    for warning in (*hints, *_warnings(result, app.today)):
+        click.echo(f"warning: {warning}", err=True)
+    if form == "table":
+        _print_table(result, top=top, asked=metrics is not None)
+    elif form == "json":
+        click.echo(as_json_text(result))
+    elif form == "csv":
+        click.echo(as_csv(result), nl=False)
+    else:
+        click.echo(as_markdown(result), nl=False)
+
+
+def as_json_text(result: Result) -> str:
+    """The result as the public contract says, exact amounts as plain decimal strings, indented."""
+    import msgspec
+
+    rows = [
+        {
+            **{column: _json_key(key) for column, key in zip(result.columns, row.keys, strict=True)},
+            **_amounts(result.metrics, row.amounts),
+        }
+        for row in result.rows
+    ]
+    document = {
+        "period": {"start": str(result.period.start), "end": str(result.period.end)},
+        "currency": result.currency,
+        "rows": rows,
+        "totals": _amounts(result.metrics, result.totals),
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def as_csv(result: Result) -> str:
+    """The rows with a header, exact; a name that a spreadsheet would run as a formula gets an apostrophe before it."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    with_currency = "BillingCurrency" not in result.columns
+    currency = ["BillingCurrency"] if with_currency else []
+    writer.writerow([*result.columns, *currency, *result.metrics])
+    for row in result.rows:
+        names = [_no_formula("" if key is None else str(key)) for key in row.keys]
+        money = [result.currency or ""] if with_currency else []
+        writer.writerow([*names, *money, *map(plain, row.amounts)])
+    return out.getvalue()
+
+
+def as_markdown(result: Result) -> str:
+    """The rows as a Markdown table with a total, exact, and a line that says what they are."""
+    headers = [*(COLUMNS[column].label for column in result.columns), *_amount_headers(result)]
+    lines = [
+        _markdown_row(headers),
+        _markdown_row([*("---" for _ in result.columns), *("---:" for _ in result.metrics)], escape=False),
+    ]
+    lines += [_markdown_row([*map(_shown, row.keys), *map(plain, row.amounts)]) for row in result.rows]
+    if result.columns:
+        names = ["**Total**", *("" for _ in result.columns[1:])]
+        lines.append(_markdown_row([*names, *(f"**{plain(total)}**" for total in result.totals)], escape=False))
+    return "\n".join([*lines, "", *(f"{line}  " for line in _caption(result)[:-1]), _caption(result)[-1], ""])
+
+
+def _format(form: str | None, *, as_json: bool, top: int | None) -> str:
+    from farthing.errors import UsageError
+
+    if as_json and form not in (None, "json"):
+        raise UsageError(f"--json and --format {form} name two formats: use one of them")
+    form = "json" if as_json else form or "table"
+    if top is not None and form != "table":
+        raise UsageError(f"--top shortens the table for people; leave it away with --format {form}")
+    return form
+
+
+def _days(app: "App", period: str | None, start: str | None, end: str | None) -> "tuple[Period, Path]":
+    """The period that is asked for, and the folder that holds its days."""
+    if period is None or period.strip().lower() != "all" or start or end:
+        days = resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
+        return days, app.daily_folder(days)
+    from farthing.query.engines.duckdb import days_in
+
+    everything = Period(FIRST_DAY, app.today)
+    folder = app.daily_folder(everything)
+    found = [day for day in days_in(folder) if day in everything]
+    if not found:
+        return Period(app.today, app.today), folder
+    return Period(found[0], found[-1] + timedelta(days=1)), folder
+
+
+def _with_account_names(group_by: tuple[str, ...]) -> tuple[str, ...]:
+    """An account has one name, so naming it beside its id splits no row."""
+    if "SubAccountId" not in group_by or "SubAccountName" in group_by:
+        return group_by
+    place = group_by.index("SubAccountId") + 1
+    return (*group_by[:place], "SubAccountName", *group_by[place:])
+
+
+def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
+    from farthing.cli._tables import console, table
+
+    result = _for_people(result, asked=asked)
+    rows = list(result.rows)
+    names = [list(map(_shown, row.keys)) for row in rows]
+    if top is not None and top < len(rows):
+        rows, names = _largest(result, top)
+    total = result.totals[0] if result.totals else Decimal(0)
+    cells = [
+        [*name, *map(number, row.amounts), _share(row.amounts[0] if row.amounts else total, total)]
+        for name, row in zip(names, rows, strict=True)
+    ]
+    out = console()
+    if cells:
+        labels = ["Total", *("" for _ in result.columns[1:])] if result.columns else []
+        made = table(
+            [*(COLUMNS[column].label for column in result.columns), *_amount_headers(result), "Share"],
+            [*("left" for _ in result.columns), *("right" for _ in (*result.metrics, "share"))],
+            cells,
+            [*labels, *map(number, result.totals), _share(total, total)] if labels else (),
+        )
+        out.print(made)
+    else:
+        out.print("no charges")
+    for line in _caption(result):
+        out.print(line, style="dim")
+
+
+def _for_people(result: Result, *, asked: bool) -> Result:
+    """Only one metric unless more were asked for; no column of account names where none is known."""
+    from msgspec.structs import replace
+
+    keep = [index for index, name in enumerate(result.columns) if name != "SubAccountName" or len(result.columns) == 1]
+    if any(row.keys[index] for row in result.rows for index in range(len(result.columns)) if index not in keep):
+        keep = list(range(len(result.columns)))
+    metrics = list(range(len(result.metrics)))
+    if not asked:
+        metrics = [result.metrics.index(BILLED_COST) if BILLED_COST in result.metrics else 0] if metrics else []
+    return replace(
+        result,
+        columns=tuple(result.columns[index] for index in keep),
+        metrics=tuple(result.metrics[index] for index in metrics),
+        totals=tuple(result.totals[index] for index in metrics),
+        rows=tuple(
+            Row(tuple(row.keys[index] for index in keep), tuple(row.amounts[index] for index in metrics))
+            for row in result.rows
+        ),
+    )
+
+
+def _largest(result: Result, top: int) -> tuple[list[Row], list[list[str]]]:
+    """The ``top`` largest rows in their order, the others added up in one row."""
+    by_size = sorted(range(len(result.rows)), key=lambda index: result.rows[index].amounts[:1], reverse=True)
+    kept = set(by_size[:top])
+    rows = [row for index, row in enumerate(result.rows) if index in kept]
+    rest = [row for index, row in enumerate(result.rows) if index not in kept]
+    names = [list(map(_shown, row.keys)) for row in rows]
+    other = Row((), tuple(exact_sum(row.amounts[index] for row in rest) for index in range(len(result.metrics))))
+    label = [f"other ({len(rest):,} more)", *("" for _ in result.columns[1:])]
+    return [*rows, other], [*names, label]
+
+
+def _caption(result: Result) -> list[str]:
+    """What the figures are, in words: period, metric, how complete."""
+    days = f"{result.period.start} until {result.period.end} ({several(len(result.period), 'day')})"
+    meanings = [METRICS[metric].meaning if metric in METRICS else metric for metric in result.metrics]
+    lines = ["; ".join([days, *meanings])]
+    if result.period:
+        lines.append(f"{len(result.days_present)} of {several(len(result.period), 'day')} have data")
+        if result.days_provisional:
+            lines[-1] += f"; provisional, still filling up: {_day_list(result.days_provisional)}"
+    return lines
+
+
+def _warnings(result: Result, today: date) -> list[str]:
+    """What is missing in the figures, each with what mends it."""
+    warnings = []
+    missing = sorted({day for day in result.period if day < today} - set(result.days_present))
+    if missing:
+        end = missing[-1] + timedelta(days=1)
+        warnings.append(
+            f"{several(len(missing), 'day')} of the period {'is' if len(missing) == 1 else 'are'} not in the ledger "
+            f"({_day_list(missing)}): fetch with `farthing backfill --start {missing[0]} --end {end}`"
+        )
+    for metric, count in result.days_lacking.items():
+        warnings.append(f"{several(count, 'day')} have no {metric}: its sums are of the other days only")
+    return warnings
+
+
+def _no_match(engine: "Engine", result: Result, filters: Sequence[Filter]) -> list[str]:
+    """Which filter values match nothing at all, each with the nearest name that is there."""
+    from difflib import get_close_matches
+
+    if result.rows or not result.days_present:
+        return []
+    hints = []
+    for term in filters:
+        columns = ("SubAccountId", "SubAccountName") if term.column == "SubAccountId" else (term.column,)
+        known = [name for column in columns for name in engine.values(Query(result.period), column)]
+        folded = {name.lower(): name for name in known}
+        for value in () if term.exclude else term.values:
+            if "*" in value or value.lower() in folded:
+                continue
+            near = get_close_matches(value.lower(), folded, n=1, cutoff=0.4)
+            near = near or [name for name in folded if value.lower() in name][:1]
+            nearest = f"; the nearest is {folded[near[0]]!r}" if near else ""
+            hints.append(f"nothing has the {COLUMNS[term.column].label.lower()} {value!r}{nearest}; * matches a part")
+    return hints
+
+
+def _day_list(days: Sequence[date]) -> str:
+    """The days, or the first ones and how many more; a run of days as 'first to last'."""
+    if len(days) > 2 and (days[-1] - days[0]).days == len(days) - 1:  # noqa: PLR2004 - two days are named
+        return f"{days[0]} to {days[-1]}"
+    more = f" and {len(days) - DAYS_NAMED:,} more" if len(days) > DAYS_NAMED else ""
+    return ", ".join(map(str, days[:DAYS_NAMED])) + more
+
+
+def _amounts(metrics: Iterable[str], amounts: Iterable[Decimal]) -> dict[str, str]:
+    return {metric: plain(amount) for metric, amount in zip(metrics, amounts, strict=True)}
+
+
+def _amount_headers(result: Result) -> list[str]:
+    unit = f" ({result.currency})" if result.currency else ""
+    return [f"{METRICS[metric].label if metric in METRICS else metric}{unit}" for metric in result.metrics]
+
+
+def _share(part: Decimal, whole: Decimal) -> str:
+    share = percent_of(part, whole)
+    return "-" if share is None else f"{share if share else abs(share)} %"
+
+
+def _json_key(key: Key) -> str | None:
+    return None if key is None else str(key)
+
+
+def _shown(key: Key) -> str:
+    return "(no name)" if key is None else str(key)
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def _markdown_row(cells: Iterable[str], *, escape: bool = True) -> str:
+    return "| " + " | ".join(_markdown(cell) if escape else cell for cell in cells) + " |"
+
+
+def _markdown(text: str) -> str:
+    for char in "\\|`*_[]<>":
+        text = text.replace(char, f"\\{char}")
+    return " ".join(text.split())

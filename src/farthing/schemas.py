@@ -1,0 +1,107 @@
+"""The published JSON Schemas of what farthing keeps."""
+
+from typing import Any
+
+import msgspec
+
+from farthing.model import Alert, RunRecord
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+_AMOUNT = {"type": "string", "pattern": r"^(0|-?(0|[1-9][0-9]{0,19})(\.[0-9]{0,17}[1-9])?)$", "not": {"const": "-0"}}
+_TOTALS = {"type": "object", "description": "metric -> exact sum of the rows", "additionalProperties": {"$ref": "#/$defs/amount"}}
+_CHARGES = {"type": "array", "items": {"$ref": "#/$defs/charge"}}
+_TIME = {"type": "string", "format": "date-time", "pattern": "Z$"}
+
+DAILY_REPORT: dict[str, Any] = {
+    "$schema": DRAFT,
+    "$id": "urn:farthing:daily-report:1",
+    "title": "farthing daily report, version 1",
+    "description": "What one UTC day cost, FOCUS-shaped: rows and keys sorted, amounts as plain decimal strings.",
+    "type": "object",
+    "required": ["schema", "date", "currency", "estimated", "collected_at", "totals", "charges", "revisions", "source"],
+    "additionalProperties": False,
+    "properties": {
+        "schema": {"const": "farthing.daily-report/1"},
+        "date": {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        "currency": {"type": "string", "minLength": 1, "description": "ISO 4217, as the source names it"},
+        "estimated": {"type": "boolean", "description": "AWS has not invoiced the month yet"},
+        "collected_at": {**_TIME, "description": "when these amounts were first seen"},
+        "totals": _TOTALS,
+        "charges": _CHARGES,
+        "revisions": {
+            "type": "array",
+            "description": "each earlier state, oldest first",
+            "items": {
+                "type": "object",
+                "required": ["seen_at", "estimated", "totals", "charges"],
+                "additionalProperties": False,
+                "properties": {
+                    "seen_at": _TIME,
+                    "estimated": {"type": "boolean"},
+                    "currency": {"type": "string", "description": "only where it is not the report's"},
+                    "totals": _TOTALS,
+                    "charges": {
+                        **_CHARGES,
+                        "description": "this state's rows that differ from the next state's; a row that did not exist yet "
+                        "has zero amounts",
+                    },
+                },
+            },
+        },
+        "source": {
+            "type": "object",
+            "required": ["kind", "group_by", "scope"],
+            "additionalProperties": False,
+            "properties": {
+                "kind": {"type": "string", "examples": ["cost-explorer", "simulated"]},
+                "group_by": {"type": "array", "items": {"type": "string"}},
+                "scope": {"type": ["string", "null"]},
+            },
+        },
+    },
+    "$defs": {
+        "amount": _AMOUNT,
+        "charge": {
+            "type": "object",
+            "required": ["ServiceName", "SubAccountId", "SubAccountName"],
+            "properties": {
+                "ServiceName": {"type": "string"},
+                "SubAccountId": {"type": "string"},
+                "SubAccountName": {"type": ["string", "null"]},
+            },
+            "additionalProperties": {"$ref": "#/$defs/amount"},
+        },
+    },
+}
+
+
+def _of_type(type_: type, name: str, title: str, **extra: Any) -> dict[str, Any]:
+    (schema,), definitions = msgspec.json.schema_components([type_])
+    own = definitions.pop(schema["$ref"].rsplit("/", 1)[-1])
+    own["properties"] = {"schema": {"const": f"farthing.{name}/1"}, **extra, **own["properties"]}
+    definitions = {key.rsplit(".", 1)[-1]: value for key, value in definitions.items()}
+    return {**own, "$schema": DRAFT, "$id": f"urn:farthing:{name}:1", "title": title, "$defs": definitions}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of that name, one of :data:`NAMES`."""
+    if name == "daily-report":
+        return DAILY_REPORT
+    if name == "alert":
+        state = {"enum": ["pending", "claimed", "sent", "failed", "suppressed"]}
+        return _relinked(_of_type(Alert, "alert", "farthing alert, version 1", state=state))
+    return _relinked(_of_type(RunRecord, "run", "farthing run record, version 1"))
+
+
+def _relinked(value: Any) -> Any:
+    """msgspec's references made local to the document they stand in."""
+    if isinstance(value, dict):
+        return {
+            key: f"#/$defs/{part.rsplit('/', 1)[-1].rsplit('.', 1)[-1]}" if key == "$ref" else _relinked(part)
+            for key, part in value.items()
+        }
+    return [_relinked(part) for part in value] if isinstance(value, list) else value
+
+
+NAMES = ("daily-report", "alert", "run")
