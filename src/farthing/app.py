@@ -16,7 +16,8 @@ import msgspec
 from farthing.alerts.channels import Channel
 from farthing.collect import Workplace
 from farthing.errors import LedgerError, SettingsError, UsageError
-from farthing.ledger.reports import key_of
+from farthing.ledger.runs import PREFIX as RUNS
+from farthing.ledger.runs import started_on
 from farthing.ledger.store import Store
 from farthing.model import Period
 from farthing.settings import Secret, Settings, load, webhook
@@ -130,9 +131,11 @@ class App:
         from farthing.simulator.bill import Bill
         from farthing.simulator.client import SimulatedClient
         from farthing.simulator.cost_explorer import CostExplorerSimulator
-        from farthing.simulator.organisation import Size
 
-        bill = Bill(Size(self.settings.simulated_size), self.settings.simulated_seed, self.today)
+        # The ledger's first run anchors the organisation's history: later runs see the same one, some days on.
+        first = next(self.store.keys(RUNS), None)
+        anchor = started_on(first) if first else self.today
+        bill = Bill(self.settings.simulated_size, self.settings.simulated_seed, today=self.today, anchor=anchor)
         return SimulatedClient(CostExplorerSimulator(bill, history_months=None))
 
     def _session(self) -> "boto3.session.Session":
@@ -147,9 +150,7 @@ class App:
             raise explain(error, "AWS", "") from error
 
     def _client_arguments(self) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        from farthing.aws import CONFIG, explain
+        from farthing.aws import AWS_ERRORS, CONFIG, explain
 
         session = self._session()
         arguments: dict[str, Any] = {"config": CONFIG, "region_name": session.region_name or "us-east-1"}
@@ -158,7 +159,7 @@ class App:
             return arguments
         try:
             answer = session.client("sts", **arguments).assume_role(RoleArn=role, RoleSessionName="farthing")
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             raise explain(error, f"STS (role {role})", "sts:AssumeRole") from error
         given = answer["Credentials"]
         return {
@@ -169,18 +170,18 @@ class App:
         }
 
     def _secret_webhook(self) -> Secret:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        from farthing.aws import CONFIG, explain
+        from farthing.aws import AWS_ERRORS, CONFIG, explain
 
         name = self.settings.slack_secret_name or ""
         try:
             client = self._session().client("secretsmanager", config=CONFIG)
             text = client.get_secret_value(SecretId=name)["SecretString"]
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             raise explain(error, f"Secrets Manager (secret {name})", "secretsmanager:GetSecretValue") from error
         except KeyError:
-            raise SettingsError([f"the secret {name} (SLACK_SECRET_NAME) is binary: store the webhook's URL as text"]) from None
+            raise SettingsError(
+                [f"the secret {name} (SLACK_SECRET_NAME) is binary: store the webhook's URL as text"]
+            ) from None
         return webhook_in(text, name)
 
 
@@ -202,7 +203,11 @@ def webhook_in(text: str, name: str) -> Secret:
 
 
 def open_app(
-    environment: Mapping[str, str], *, preview: Callable[[str], None], required: tuple[str, ...] = (), folder: Path | None = None
+    environment: Mapping[str, str],
+    *,
+    preview: Callable[[str], None],
+    required: tuple[str, ...] = (),
+    folder: Path | None = None,
 ) -> App:
     """Reads the settings, wherever they are, and opens the ledger.
 
@@ -229,7 +234,11 @@ def open_app(
 
 
 def _app(
-    environment: Mapping[str, str], toml: str | None, name: str, preview: Callable[[str], None], required: tuple[str, ...]
+    environment: Mapping[str, str],
+    toml: str | None,
+    name: str,
+    preview: Callable[[str], None],
+    required: tuple[str, ...],
 ) -> App:
     settings = load(environment, toml, name, required=required)
     return App(settings, open_store(settings), preview)

@@ -11,11 +11,11 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
-    ResponseParserError,
     SSOTokenLoadError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.parsers import ResponseParserError
 
 from farthing.errors import (
     AccessError,
@@ -31,16 +31,49 @@ from farthing.errors import (
 # jittered backoff. Five attempts take some ten seconds at most, well within a Lambda's time.
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60)
 
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""Everything that a boto3 call raises by itself; the last is what a proxy's HTML page or half a body becomes."""
+
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 UNKNOWN = {
     *("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
-    *("MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature", "InvalidSignatureException"),
+    *(
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "IncompleteSignature",
+        "InvalidSignatureException",
+    ),
 }
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired", "AllAccessDisabled", "403"}
+DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "OptInRequired",
+    "AllAccessDisabled",
+    "403",
+}
 BUSY = {
-    *("LimitExceededException", "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"),
-    *("RequestLimitExceeded", "SlowDown", "ServiceUnavailable", "ServiceUnavailableException", "InternalFailure"),
-    *("InternalServerError", "InternalServerException", "InternalError", "RequestTimeout", "RequestTimeoutException"),
+    *(
+        "LimitExceededException",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    ),
+    *(
+        "RequestLimitExceeded",
+        "SlowDown",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "InternalFailure",
+    ),
+    *(
+        "InternalServerError",
+        "InternalServerException",
+        "InternalError",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    ),
     *("PriorRequestNotComplete", "BandwidthLimitExceeded", "ServiceException"),
 }
 NO_DATA = {"DataUnavailableException", "BillingViewHealthStatusException"}
@@ -56,7 +89,7 @@ CREDENTIAL_ERRORS = (
 LOG_IN = "log in again (`aws sso login`, new keys, or a fresh role session) and run again"
 
 
-def explain(error: ClientError | BotoCoreError, service: str, action: str) -> FarthingError:
+def explain(error: Exception, service: str, action: str) -> FarthingError:
     """The project's own error for what boto3 raised: one sentence with the way out.
 
     Args:
@@ -74,9 +107,13 @@ def explain(error: ClientError | BotoCoreError, service: str, action: str) -> Fa
     if isinstance(error, NoRegionError):
         return RequestError(f"no AWS region for {service}: set AWS_REGION")
     if isinstance(error, ResponseParserError):
-        return AnswerError(f"{service} answered something that is not its protocol: is there a proxy in between? ({_line(error)})")
+        return AnswerError(
+            f"{service} answered something else than its protocol: is a proxy in between? ({_line(error)})"
+        )
     if isinstance(error, EndpointConnectionError | HTTPClientError):
-        return UnreachableError(f"{service} cannot be reached ({_line(error)}): check the network, the proxy and any AWS_ENDPOINT_URL")
+        return UnreachableError(
+            f"{service} cannot be reached ({_line(error)}): check the network, the proxy and any AWS_ENDPOINT_URL"
+        )
     return RequestError(f"{service} could not be asked: {_line(error)}")
 
 
@@ -90,15 +127,15 @@ def _explain_answer(error: ClientError, service: str, action: str) -> FarthingEr
         return CredentialsError(f"AWS does not know these credentials ({code} from {service}): {LOG_IN}")
     if code in DENIED:
         return AccessError(
-            f"{service} refuses access ({said}): allow {action} to this identity; for Cost Explorer it must be in the payer "
-            "account, with Cost Explorer enabled and IAM access to billing activated"
+            f"{service} refuses access ({said}): allow {action} to this identity; for Cost Explorer it must be in the "
+            "payer account, with Cost Explorer enabled and IAM access to billing activated"
             if service == "Cost Explorer"
             else f"{service} refuses access ({said}): allow {action} to this identity"
         )
     if code in NO_DATA:
         return DataUnavailableError(
-            f"{service} has no data for this account and period yet ({said}): a new account needs up to 24 h after Cost "
-            "Explorer was enabled; nothing was billed, run again later"
+            f"{service} has no data for this account and period yet ({said}): a new account needs up to 24 h "
+            "after Cost Explorer was enabled; nothing was billed, run again later"
         )
     if code == "BillExpirationException":
         return RequestError(f"{service} no longer has the bill for this period ({said}): ask for a later start")

@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from farthing.alerts.channels import Channel
-from farthing.alerts.outbox import Drained, Outbox
+from farthing.alerts.outbox import Outbox
 from farthing.alerts.policy import Situation, alert_for, alert_id, may_repeat, suppression
 from farthing.errors import FarthingError, RunError
 from farthing.ledger.reports import Reports, require_same_source
@@ -31,7 +31,9 @@ LEAST_WINDOW_DAYS = 3
 RESTATED_UNTIL_DAY = 15
 """Day of the month until which the window reaches back to the first of the month before: AWS restates it that long."""
 
-NO_DRAIN = Drained(0, 0, 0, ())
+
+def _quiet(*_: object) -> None:
+    """Progress that nobody watches."""
 
 
 class Workplace(msgspec.Struct, frozen=True):
@@ -259,8 +261,8 @@ def collect(
     place: Workplace,
     *,
     invocation: str,
-    on_page: OnPage = lambda pages, groups: None,
-    on_day: Callable[[date], None] = lambda day: None,
+    on_page: OnPage = _quiet,
+    on_day: Callable[[date], None] = _quiet,
 ) -> RunResult:
     """The daily run.
 
@@ -305,7 +307,12 @@ def collect(
             run.note(window=plan.period)
             _say_plan(place, plan, record.id)
             totals, failure = fetch_and_store(
-                place, run, plan.period, max_requests=place.settings.max_billed_requests, on_page=on_page, on_day=on_day
+                place,
+                run,
+                plan.period,
+                max_requests=place.settings.max_billed_requests,
+                on_page=on_page,
+                on_day=on_day,
             )
             if failure is not None:
                 failures.append(failure)
@@ -344,7 +351,12 @@ def _first_since(runs: Runs, now: datetime) -> datetime | None:
 
 
 def _say_plan(place: Workplace, plan: Plan, id_: str) -> None:
-    details = {"run_id": id_, "window": str(plan.period), "requests_expected": plan.requests, "price_usd": str(plan.price)}
+    details = {
+        "run_id": id_,
+        "window": str(plan.period),
+        "requests_expected": plan.requests,
+        "price_usd": str(plan.price),
+    }
     place.log.info("planned", extra=details)
     if plan.period != plan.wanted:
         place.log.warning(
@@ -390,14 +402,18 @@ def _judge(
             alert = alert_for(breach, report, history, situation, repeated=before is not None)
             if outbox.offer(alert):
                 created.append(alert)
-                place.log.info("alert", extra={"run_id": id_, "alert": alert.id, "state": alert.state, "reason": alert.reason})
+                place.log.info(
+                    "alert",
+                    extra={"run_id": id_, "alert": alert.id, "state": alert.state, "reason": alert.reason},
+                )
     return created, over
 
 
 def _surely_quiet(rules: Sequence[ThresholdRule], total: Decimal | None) -> bool:
     """Whether a day's total alone shows that no rule is broken: its rows need not be read then."""
     return total is not None and all(
-        rule.amount is not None and rule.service is None and rule.account is None and total <= rule.amount for rule in rules
+        rule.amount is not None and rule.service is None and rule.account is None and total <= rule.amount
+        for rule in rules
     )
 
 
@@ -421,8 +437,8 @@ def backfill(
     *,
     max_requests: int,
     invocation: str,
-    on_page: OnPage = lambda pages, groups: None,
-    on_day: Callable[[date], None] = lambda day: None,
+    on_page: OnPage = _quiet,
+    on_day: Callable[[date], None] = _quiet,
 ) -> RunResult:
     """Brings history into the ledger. Never alerts. Arguments and result as :func:`collect`'s."""
     now = place.clock()
@@ -430,7 +446,12 @@ def backfill(
     if newest is not None:
         require_same_source(newest.source, place.source.source)
     record = RunRecord(
-        id=run_id(now, invocation), command="backfill", started_at=now, stage="started", source=place.source.source, window=period
+        id=run_id(now, invocation),
+        command="backfill",
+        started_at=now,
+        stage="started",
+        source=place.source.source,
+        window=period,
     )
     run = _Run(place, record)
     failures: list[FarthingError] = []

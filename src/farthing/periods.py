@@ -1,7 +1,7 @@
-"""What people type for a range of days, made a :class:`~farthing.model.Period`. Pure: the caller says what today is.
+"""What people type for a range of days, as a :class:`~farthing.model.Period`. Pure: the caller knows today.
 
-Relative periods end before today: today's own day has not been collected yet. Calendar periods (2026, 2026-Q4,
-2026-10) are what the calendar says, also where they reach into the future.
+Relative periods end before today: today's own day has not been collected yet. Calendar periods (2026,
+2026-Q4, 2026-10) are what the calendar says, also where they reach into the future.
 """
 
 import re
@@ -94,8 +94,8 @@ def resolve(
         Half-open UTC days.
 
     Raises:
-        UsageError: both ways are used at once, ``end`` stands alone or is not after ``start``, or something is no
-            date; one line, with what is understood.
+        UsageError: both ways are used at once, ``end`` stands alone or is not after ``start``, or something
+            is no date; one line, with what is understood.
     """
     if start is None and end is None:
         return parse_period(default if period is None else period, today)

@@ -8,8 +8,16 @@ from farthing.model import Alert, RunRecord
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-_AMOUNT = {"type": "string", "pattern": r"^(0|-?(0|[1-9][0-9]{0,19})(\.[0-9]{0,17}[1-9])?)$", "not": {"const": "-0"}}
-_TOTALS = {"type": "object", "description": "metric -> exact sum of the rows", "additionalProperties": {"$ref": "#/$defs/amount"}}
+_AMOUNT = {
+    "type": "string",
+    "pattern": r"^(0|-?(0|[1-9][0-9]{0,19})(\.[0-9]{0,17}[1-9])?)$",
+    "not": {"const": "-0"},
+}
+_TOTALS = {
+    "type": "object",
+    "description": "sums of the rows",
+    "additionalProperties": {"$ref": "#/$defs/amount"},
+}
 _CHARGES = {"type": "array", "items": {"$ref": "#/$defs/charge"}}
 _TIME = {"type": "string", "format": "date-time", "pattern": "Z$"}
 
@@ -19,7 +27,17 @@ DAILY_REPORT: dict[str, Any] = {
     "title": "farthing daily report, version 1",
     "description": "What one UTC day cost, FOCUS-shaped: rows and keys sorted, amounts as plain decimal strings.",
     "type": "object",
-    "required": ["schema", "date", "currency", "estimated", "collected_at", "totals", "charges", "revisions", "source"],
+    "required": [
+        "schema",
+        "date",
+        "currency",
+        "estimated",
+        "collected_at",
+        "totals",
+        "charges",
+        "revisions",
+        "source",
+    ],
     "additionalProperties": False,
     "properties": {
         "schema": {"const": "farthing.daily-report/1"},
@@ -88,14 +106,17 @@ def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of that name, one of :data:`NAMES`."""
     if name == "daily-report":
         return DAILY_REPORT
+    relinked: dict[str, Any]
     if name == "alert":
         state = {"enum": ["pending", "claimed", "sent", "failed", "suppressed"]}
-        return _relinked(_of_type(Alert, "alert", "farthing alert, version 1", state=state))
-    return _relinked(_of_type(RunRecord, "run", "farthing run record, version 1"))
+        relinked = _relinked(_of_type(Alert, "alert", "farthing alert, version 1", state=state))
+    else:
+        relinked = _relinked(_of_type(RunRecord, "run", "farthing run record, version 1"))
+    return relinked
 
 
 def _relinked(value: Any) -> Any:
-    """msgspec's references made local to the document they stand in."""
+    """The references that msgspec writes, made local to the document they stand in."""
     if isinstance(value, dict):
         return {
             key: f"#/$defs/{part.rsplit('/', 1)[-1].rsplit('.', 1)[-1]}" if key == "$ref" else _relinked(part)

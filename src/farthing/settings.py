@@ -190,7 +190,11 @@ def nearest(text: str, known: "tuple[str, ...] | list[str]") -> str:
 
 
 def load(
-    environment: Mapping[str, str], toml: str | None = None, toml_name: str = "farthing.toml", *, required: tuple[str, ...] = ()
+    environment: Mapping[str, str],
+    toml: str | None = None,
+    toml_name: str = "farthing.toml",
+    *,
+    required: tuple[str, ...] = (),
 ) -> Settings:
     """The settings of this run.
 

@@ -105,7 +105,9 @@ class Outbox:
                     self._deliver(channel, claimed)
                 except DeliveryError as error:
                     failed += len(claimed)
-                    problems.append(f"{len(claimed)} alert(s) of {claimed[0].rule!r} not delivered to {channel.name}: {error}")
+                    problems.append(
+                        f"{len(claimed)} alert(s) of {claimed[0].rule!r} not delivered to {channel.name}: {error}"
+                    )
                     self._mark(claimed, channel.name, "failed", run_id, str(error))
                 else:
                     sent += len(claimed)
@@ -131,7 +133,9 @@ class Outbox:
         try:
             return _Open(msgspec.json.decode(stored.data, type=Alert), stored.etag)
         except msgspec.DecodeError as error:
-            raise CorruptError(f"{self._store.locate(key)} is not a readable alert ({error}): move it away and run again") from error
+            raise CorruptError(
+                f"{self._store.locate(key)} is not a readable alert ({error}): move it away and run again"
+            ) from error
 
     def _is_due(self, alert: Alert, channel: str) -> bool:
         delivery = alert.deliveries.get(channel)
@@ -168,7 +172,9 @@ class Outbox:
                     raise
                 self._sleep(pause)
 
-    def _mark(self, alerts: Sequence[Alert], channel: str, state: DeliveryState, run_id: str, reason: str | None) -> None:
+    def _mark(
+        self, alerts: Sequence[Alert], channel: str, state: DeliveryState, run_id: str, reason: str | None
+    ) -> None:
         for alert in alerts:
             self._mark_one(alert, channel, state, run_id, reason)
 

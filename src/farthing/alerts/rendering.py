@@ -123,8 +123,17 @@ def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
         ("State", _certainty(newest)),
     ]
     blocks: list[Mapping[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": shortened(f"{_mark(environment)}{title(alerts)}", HEADER_LIMIT)}},
-        {"type": "section", "fields": [_markdown(f"*{name}*\n{_escaped(text)}", FIELD_LIMIT) for name, text in fields]},
+        {
+            "type": "header",
+            "text": {
+                "type": "plain_text",
+                "text": shortened(f"{_mark(environment)}{title(alerts)}", HEADER_LIMIT),
+            },
+        },
+        {
+            "type": "section",
+            "fields": [_markdown(f"*{name}*\n{_escaped(text)}", FIELD_LIMIT) for name, text in fields],
+        },
     ]
     if len(alerts) > 1:
         days = [f"• {_escaped(_day_line(alert))}" for alert in reversed(alerts[-DAYS_LISTED:])]

@@ -12,7 +12,10 @@ from farthing import __version__
 from farthing.errors import FarthingError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("farthing.cli.demo", "A simulated organisation and a full daily run: no AWS, no account, no key."),
+    "demo": (
+        "farthing.cli.demo",
+        "A simulated organisation and a full daily run: no AWS, no account, no key.",
+    ),
     "collect": ("farthing.cli.collect", "The daily run: ask, keep, compare, alert."),
     "backfill": ("farthing.cli.backfill", "Bring history into the ledger, priced and confirmed first."),
     "report": ("farthing.cli.report", "What was spent, by whatever you ask."),
@@ -40,7 +43,9 @@ class LazyGroup(click.Group):
         command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command if isinstance(command, click.Command) else None
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that was typed; a wrong name is answered with the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             import difflib
@@ -102,7 +107,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe went away (`| head`): nothing is wrong, and nothing more is to be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets a sentence, not a traceback
+    except Exception as error:
         message = f"unexpected error ({type(error).__name__}: {error}); please report it with the output of -v"
         return _failed(error, message, 1, verbose)
     return code if isinstance(code, int) else 0

@@ -56,7 +56,9 @@ def show_message(text: str, to: "Console") -> None:
 
 
 @contextmanager
-def progress(description: str, days: int | None = None) -> Iterator[tuple[Callable[[int, int], None], Callable[[date], None]]]:
+def progress(
+    description: str, days: int | None = None
+) -> Iterator[tuple[Callable[[int, int], None], Callable[[date], None]]]:
     """A progress bar on stderr while a run works; silent where stderr is no terminal.
 
     Yields:

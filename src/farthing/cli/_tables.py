@@ -1,19 +1,16 @@
 """Tables for people, by rich. Imported only by commands that print one, when they do.
 
-Names come from bills, so they are shown as they are: no markup is read in them, and no control character reaches the
-terminal. Amounts are rounded here (by :mod:`farthing.wording`) and nowhere before.
+Names come from bills, so they are shown as they are: no markup is read in them, and no control character
+reaches the terminal. Amounts are rounded here (by :mod:`farthing.wording`) and nowhere before.
 """
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-Align = Literal["left", "right"]
 
 
 def printable(text: str) -> str:
@@ -28,7 +25,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def table(
     headers: Sequence[str],
-    align: Sequence[Align],
+    names: int,
     rows: Iterable[Sequence[str]],
     footer: Sequence[str] = (),
 ) -> Table:
@@ -36,17 +33,23 @@ def table(
 
     Args:
         headers: one text for each column.
-        align: 'left' for names, 'right' for figures, for each column.
+        names: how many columns, from the left, hold names; the others hold figures.
         rows: one text for each column, already rounded.
         footer: a last row in bold under a line, such as the total; none if empty.
     """
-    made = Table(box=box.SIMPLE_HEAD, show_footer=bool(footer), header_style="bold", footer_style="bold", pad_edge=False)
-    for place, (header, side) in enumerate(zip(headers, align, strict=True)):
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        show_footer=bool(footer),
+        header_style="bold",
+        footer_style="bold",
+        pad_edge=False,
+    )
+    for place, header in enumerate(headers):
         made.add_column(
             Text(printable(header)),
             Text(printable(footer[place])) if footer else "",
-            justify=side,
-            no_wrap=side == "right",
+            justify="left" if place < names else "right",
+            no_wrap=place >= names,
             overflow="fold",
         )
     for row in rows:

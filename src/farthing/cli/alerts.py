@@ -1,6 +1,7 @@
 """`farthing alerts`: the history of alerts, and a test message."""
 
-from datetime import date, datetime, timedelta
+import time
+from datetime import datetime, timedelta
 
 import click
 
@@ -8,8 +9,6 @@ from farthing.alerts.outbox import Outbox
 from farthing.cli._context import console, current_app
 from farthing.jsontext import builtins, pretty
 from farthing.wording import money, several
-
-EVER = date.min
 
 
 @click.group("alerts", short_help="The alerts so far; a test message.")
@@ -24,7 +23,7 @@ def command() -> None:
 def list_alerts(days: int, every: bool, as_json: bool) -> int:
     """List alerts, the newest day last."""
     app = current_app()
-    outbox = Outbox(app.store, app.clock, sleep=lambda seconds: None)
+    outbox = Outbox(app.store, app.clock, sleep=time.sleep)
     found = list(outbox.since(app.today - timedelta(days=days)))
     if as_json:
         click.echo(pretty([{"state": alert.state, **builtins(alert)} for alert in found]))

@@ -18,11 +18,22 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command("backfill", short_help="Bring history into the ledger, priced and confirmed first.")
-@click.option("--months", type=click.IntRange(1, 38), default=13, show_default=True, help="Whole months before this one.")
+@click.option(
+    "--months",
+    type=click.IntRange(1, 38),
+    default=13,
+    show_default=True,
+    help="Whole months before this one.",
+)
 @click.option("--start", type=DAY, metavar="D", help="The first day, instead of --months.")
 @click.option("--end", type=DAY, metavar="D", help="The day after the last one; default today.")
 @click.option("--missing-only", is_flag=True, help="Ask only from the first to the last day that the ledger lacks.")
-@click.option("--max-requests", type=click.IntRange(1), metavar="N", help="Stop after N billed requests; default: twice the estimate, at least 10.")
+@click.option(
+    "--max-requests",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Stop after N billed requests; default: twice the estimate, at least 10.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before the first billed request.")
 @click.option("--json", "as_json", is_flag=True, help="The run record as JSON.")
 def command(
@@ -59,7 +70,8 @@ def command(
     plan = make_plan(period, groups, page_size)
     price = "nothing (simulated)" if place.source.source.kind == "simulated" else f"about {money(plan.price, 'USD')}"
     click.echo(
-        f"{period} ({several(len(period), 'day')}): {several(plan.requests, 'billed request')}, {price} ({plan.basis})", err=True
+        f"{period} ({several(len(period), 'day')}): {several(plan.requests, 'billed request')}, {price} ({plan.basis})",
+        err=True,
     )
     if not yes and place.source.source.kind != "simulated":
         if not sys.stdin.isatty():

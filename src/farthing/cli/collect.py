@@ -12,7 +12,9 @@ BREACHED = 3
 
 
 @click.command("collect", short_help="The daily run: ask, keep, compare, alert.")
-@click.option("--days", type=click.IntRange(3, 92), help="How many days back to ask (FARTHING_WINDOW_DAYS; default 14).")
+@click.option(
+    "--days", type=click.IntRange(3, 92), help="How many days back to ask (FARTHING_WINDOW_DAYS; default 14)."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be asked and what it costs; ask nothing.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit 3 if a day is over its threshold.")
 @click.option("--json", "as_json", is_flag=True, help="The run record as JSON.")
@@ -38,11 +40,19 @@ def command(days: int | None, dry_run: bool, fail_on_breach: bool, as_json: bool
 
 def _show_plan(plan: Plan, as_json: bool, *, simulated: bool) -> None:
     if as_json:
-        document = {"window": plan.period, "billed_requests": plan.requests, "price_usd": plan.price, "basis": plan.basis}
+        document = {
+            "window": plan.period,
+            "billed_requests": plan.requests,
+            "price_usd": plan.price,
+            "basis": plan.basis,
+        }
         click.echo(pretty(document))
         return
     price = "nothing (simulated)" if simulated else f"about {money(plan.price, 'USD')}"
-    click.echo(f"would ask for {plan.period} ({several(len(plan.period), 'day')}), {several(plan.requests, 'billed request')}: {price}")
+    click.echo(
+        f"would ask for {plan.period} ({several(len(plan.period), 'day')}), "
+        f"{several(plan.requests, 'billed request')}: {price}"
+    )
     click.echo(f"({plan.basis})")
 
 
@@ -61,9 +71,15 @@ def show_result(result: RunResult, as_json: bool) -> None:
         markup=False,
     )
     if record.days_missing:
-        to.print(f"missing  {several(len(record.days_missing), 'day')} that the source did not answer", markup=False)
+        to.print(
+            f"missing  {several(len(record.days_missing), 'day')} that the source did not answer",
+            markup=False,
+        )
     if result.newest is not None:
         state = "provisional: still filling up" if is_filling(result.newest.date, record.started_at) else "complete"
-        to.print(f"newest   {day_name(result.newest.date)}: {money(result.newest.total(), result.newest.currency)} ({state})", markup=False)
+        to.print(
+            f"newest   {day_name(result.newest.date)}: {money(result.newest.total(), result.newest.currency)} ({state})",
+            markup=False,
+        )
     counts = f"{record.alerts_created} new, {record.alerts_sent} sent, {record.alerts_suppressed} only recorded"
     to.print(f"alerts   {counts}{f', {record.alerts_failed} failed' if record.alerts_failed else ''}", markup=False)

@@ -1,6 +1,7 @@
 """`farthing demo`: the main job on a simulated organisation, from nothing to the alert and the report."""
 
 import statistics
+import time
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import click
 
 from farthing.alerts.outbox import Outbox
 from farthing.alerts.rendering import plain_text
-from farthing.app import App
+from farthing.app import CONFIG_KEY, App
 from farthing.cli._context import console, progress, show_message, use_app
 from farthing.cli.collect import show_result
 from farthing.collect import backfill, collect, first_of_month
+from farthing.errors import UsageError
 from farthing.ledger.folder import FolderStore, default_home
 from farthing.ledger.reports import Reports
 from farthing.model import Period
@@ -22,12 +24,18 @@ HISTORY_MONTHS = 18
 THRESHOLD_OVER_USUAL = Decimal("1.2")
 """The demo's threshold: a fifth above the median day of the last four weeks."""
 
-LEDGER = "the demo's ledger"
-
 
 @click.command("demo", short_help="A simulated organisation and a full daily run: no AWS, no account, no key.")
-@click.option("--size", type=click.Choice(SIZES), default="medium", show_default=True, help="How large an organisation.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="The same seed gives the same bill.")
+@click.option(
+    "--size", type=click.Choice(SIZES), default="medium", show_default=True, help="How large an organisation."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same bill.",
+)
 @click.option("--no-serve", is_flag=True, help="End after the report.")
 @click.pass_context
 def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
@@ -39,11 +47,10 @@ def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
     del no_serve  # there is nothing to serve before the dashboard exists
     environment: dict[str, str] = ctx.find_root().obj["environment"]
     home = demo_home(environment.get("FARTHING_HOME"), size, seed)
+    configuration = _configure(home, size, seed)
     own = {
         "FARTHING_HOME": str(home),
-        "FARTHING_SOURCE": "simulated",
-        "FARTHING_SIMULATED_SIZE": size,
-        "FARTHING_SIMULATED_SEED": str(seed),
+        "FARTHING_CONFIG": str(configuration),
         "FARTHING_TODAY": environment.get("FARTHING_TODAY", ""),
     }
     to = console()
@@ -63,7 +70,10 @@ def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
     to.rule("farthing report --period 30d")
     from farthing.cli.report import command as report
 
-    ctx.invoke(report, **{parameter.name: parameter.get_default(ctx) for parameter in report.params if parameter.name})
+    ctx.invoke(
+        report,
+        **{parameter.name: parameter.get_default(ctx) for parameter in report.params if parameter.name},
+    )
     to.print(f"\nThe ledger is in {home}. Look around:", markup=False, soft_wrap=True)
     to.print(f"  farthing --home {home} report --by month", markup=False, soft_wrap=True)
     to.print(f"  farthing --home {home} alerts list", markup=False, soft_wrap=True)
@@ -81,6 +91,22 @@ def demo_home(named: str | None, size: str, seed: int) -> Path:
     return home if newest is not None and newest.source.kind == "simulated" else own
 
 
+def _configure(home: Path, size: str, seed: int) -> Path:
+    """Writes the demo ledger's own configuration, so that later commands on it stay simulated.
+
+    Raises:
+        UsageError: the ledger holds another simulated organisation.
+    """
+    text = f'source = "simulated"\nsimulated_size = "{size}"\nsimulated_seed = {seed}\n'
+    store = FolderStore(home)
+    stored = store.read(CONFIG_KEY)
+    if stored is None:
+        store.create(CONFIG_KEY, text.encode())
+    elif stored.data != text.encode():
+        raise UsageError(f"{home} holds another simulated organisation: set FARTHING_HOME to an empty folder")
+    return Path(store.locate(CONFIG_KEY))
+
+
 def _fill(app: App) -> None:
     """Brings in the history that is missing, as a real user's backfill does."""
     period = Period(first_of_month(app.today, HISTORY_MONTHS), app.today)
@@ -93,7 +119,12 @@ def _fill(app: App) -> None:
     period = Period(missing[0], Period.of_day(missing[-1]).end)
     with progress("simulating", len(period)) as (on_page, on_day):
         result = backfill(
-            app.workplace(), period, max_requests=100_000, invocation=app.invocation(), on_page=on_page, on_day=on_day
+            app.workplace(),
+            period,
+            max_requests=100_000,
+            invocation=app.invocation(),
+            on_page=on_page,
+            on_day=on_day,
         )
     result.require_success()
     click.echo(f"history: {several(len(result.record.days_written), 'day')}, {several(result.record.groups, 'row')}")
@@ -108,9 +139,11 @@ def _threshold(app: App) -> Decimal:
 
 def _show_again(app: App) -> None:
     """A demo that is run again on the same day sends nothing again; it shows what it sent."""
-    outbox = Outbox(app.store, app.clock, sleep=lambda seconds: None)
+    outbox = Outbox(app.store, app.clock, sleep=time.sleep)
     sent = [alert for alert in outbox.since(first_of_month(app.today, 1)) if alert.state == "sent"]
     if sent:
         newest = sent[-1]
-        click.echo(f"sent before, on {day_name(newest.created_at.date())} ({money(newest.overage, newest.currency)} over):")
+        click.echo(
+            f"sent before, on {day_name(newest.created_at.date())} ({money(newest.overage, newest.currency)} over):"
+        )
         show_message(plain_text([newest], app.settings.environment), console())

@@ -45,7 +45,10 @@ def command(as_json: bool) -> int:
 
     table = Table("", "USD", title="What one daily run costs", title_justify="left")
     table.columns[1].justify = "right"
-    table.add_row(f"{several(plan.requests, 'billed request')} for {plan.period}, at {per_request:f} each", f"{per_day:.2f}")
+    table.add_row(
+        f"{several(plan.requests, 'billed request')} for {plan.period}, at {per_request:f} each",
+        f"{per_day:.2f}",
+    )
     table.add_row("a month of one run a day", f"{per_month:.2f}", style="bold")
     to = console()
     to.print(table)

@@ -24,6 +24,9 @@ from farthing.query.model import (
 from farthing.wording import number, several
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farthing.app import App
     from farthing.query.engines import Engine
 
 DEFAULT_PERIOD = "30d"
@@ -42,15 +45,15 @@ DAYS_NAMED = 5
     "--by",
     multiple=True,
     metavar="COLUMN",
-    help="Group by: service, account, account-name, day, month, currency, or FOCUS names. Repeat it, or put commas "
-    "between. Default: service.",
+    help="Group by: service, account, account-name, day, month, currency, or FOCUS names. Repeat it, or put "
+    "commas between. Default: service.",
 )
 @click.option(
     "--where",
     multiple=True,
     metavar="TERMS",
-    help="Only what matches: key:value with * for anything, -key:value to exclude; terms of one key are alternatives. "
-    "Keys: service, account (id or name), account-name, currency.",
+    help="Only what matches: key:value with * for anything, -key:value to exclude; terms of one key are "
+    "alternatives. Keys: service, account (id or name), account-name, currency.",
 )
 @click.option(
     "--metric",
@@ -66,7 +69,9 @@ DAYS_NAMED = 5
     help="Default: table. The others hold exact amounts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--top", type=click.IntRange(min=1), metavar="N", help="In the table: the N largest, the rest as 'other'.")
+@click.option(
+    "--top", type=click.IntRange(min=1), metavar="N", help="In the table: the N largest, the rest as 'other'."
+)
 def command(
     period: str | None,
     start: str | None,
@@ -131,7 +136,7 @@ def as_json_text(result: Result) -> str:
 
 
 def as_csv(result: Result) -> str:
-    """The rows with a header, exact; a name that a spreadsheet would run as a formula gets an apostrophe before it."""
+    """The rows with a header, exact; a name that a spreadsheet would run as a formula gets an apostrophe."""
     import csv
     import io
 
@@ -158,7 +163,7 @@ def as_markdown(result: Result) -> str:
     if result.columns:
         names = ["**Total**", *("" for _ in result.columns[1:])]
         lines.append(_markdown_row([*names, *(f"**{plain(total)}**" for total in result.totals)], escape=False))
-    return "\n".join([*lines, "", *(f"{line}  " for line in _caption(result)[:-1]), _caption(result)[-1], ""])
+    return "\n".join([*lines, "", "  \n".join(_caption(result)), ""])
 
 
 def _format(form: str | None, *, as_json: bool, top: int | None) -> str:
@@ -213,7 +218,7 @@ def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
         labels = ["Total", *("" for _ in result.columns[1:])] if result.columns else []
         made = table(
             [*(COLUMNS[column].label for column in result.columns), *_amount_headers(result), "Share"],
-            [*("left" for _ in result.columns), *("right" for _ in (*result.metrics, "share"))],
+            len(result.columns),
             cells,
             [*labels, *map(number, result.totals), _share(total, total)] if labels else (),
         )
@@ -277,8 +282,8 @@ def _warnings(result: Result, today: date) -> list[str]:
     if missing:
         end = missing[-1] + timedelta(days=1)
         warnings.append(
-            f"{several(len(missing), 'day')} of the period {'is' if len(missing) == 1 else 'are'} not in the ledger "
-            f"({_day_list(missing)}): fetch with `farthing backfill --start {missing[0]} --end {end}`"
+            f"{several(len(missing), 'day')} of the period {'is' if len(missing) == 1 else 'are'} not in the "
+            f"ledger ({_day_list(missing)}): fetch with `farthing backfill --start {missing[0]} --end {end}`"
         )
     for metric, count in result.days_lacking.items():
         warnings.append(f"{several(count, 'day')} have no {metric}: its sums are of the other days only")
@@ -308,7 +313,7 @@ def _no_match(engine: "Engine", result: Result, filters: Sequence[Filter]) -> li
 
 def _day_list(days: Sequence[date]) -> str:
     """The days, or the first ones and how many more; a run of days as 'first to last'."""
-    if len(days) > 2 and (days[-1] - days[0]).days == len(days) - 1:  # noqa: PLR2004 - two days are named
+    if len(days) > 2 and (days[-1] - days[0]).days == len(days) - 1:
         return f"{days[0]} to {days[-1]}"
     more = f" and {len(days) - DAYS_NAMED:,} more" if len(days) > DAYS_NAMED else ""
     return ", ".join(map(str, days[:DAYS_NAMED])) + more

@@ -95,7 +95,9 @@ class FolderStore:
         try:
             yield
         except Timeout as error:
-            message = f"another farthing has been writing to {self.root} for {LOCK_SECONDS:.0f} s; run again when it is done"
+            message = (
+                f"another farthing has been writing to {self.root} for {LOCK_SECONDS:.0f} s; run again when it is done"
+            )
             raise LedgerError(message) from error
         except OSError as error:
             raise LedgerError(_sentence(error, self.root, path)) from error
@@ -128,7 +130,7 @@ def _sentence(error: OSError, root: Path, path: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk that holds {root} is full; nothing was half-written: free some space and run again"
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return f"{root} should be the ledger's folder but it, or a part of its path, is a file: set FARTHING_HOME to a folder"
+        return f"{root} should be the ledger's folder but is (or lies below) a file: set FARTHING_HOME to a folder"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to use {path}: give this user access to {root}, or set FARTHING_HOME to another folder"
     return f"{path} cannot be used: {error.strerror or error}"

@@ -164,7 +164,7 @@ def _charges(metrics: tuple[str, ...], rows: Iterable[Mapping[str, str | None]])
 
 
 def _corrupt(where: str, reason: str) -> str:
-    return f"{where} is not a readable daily report ({reason}): move it away and fetch the day again with `farthing backfill`"
+    return f"{where} is not a readable daily report ({reason}): move it away and run `farthing backfill`"
 
 
 def merge(stored: DailyReport, fresh: DailyReport) -> DailyReport | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
@@ -20,6 +20,11 @@ RETRY_DAYS = 2
 def run_id(started_at: datetime, invocation: str) -> str:
     """A run's id: sortable by time, and recognisable for a retry of the same invocation."""
     return f"{started_at:%Y%m%dT%H%M%SZ}-{_mark(invocation)}"
+
+
+def started_on(key: str) -> date:
+    """The UTC day on which a run began, from its record's key."""
+    return datetime.strptime(key.removeprefix(PREFIX)[:8], "%Y%m%d").replace(tzinfo=UTC).date()
 
 
 def _mark(invocation: str) -> str:

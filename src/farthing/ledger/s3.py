@@ -7,9 +7,9 @@ and 409 where two writers met; both are a ConflictError here.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from farthing.aws import error_code, explain
+from farthing.aws import AWS_ERRORS, error_code, explain
 from farthing.errors import ConflictError, FarthingError, LedgerError
 from farthing.ledger.store import Stored, checked
 
@@ -34,7 +34,9 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._encryption: dict[str, str] = (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {"ServerSideEncryption": "AES256"}
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id}
+            if kms_key_id
+            else {"ServerSideEncryption": "AES256"}
         )
 
     def read(self, key: str) -> Stored | None:  # noqa: D102 - the port says it
@@ -45,7 +47,7 @@ class S3Store:
             if error_code(error) in ("NoSuchKey", "404"):
                 return None
             raise self._explained(error, "s3:GetObject") from error
-        except BotoCoreError as error:
+        except AWS_ERRORS as error:
             raise self._explained(error, "s3:GetObject") from error
 
     def create(self, key: str, data: bytes) -> str:  # noqa: D102
@@ -55,13 +57,15 @@ class S3Store:
         return self._put(key, data, {"IfMatch": etag})
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:  # noqa: D102
-        start = {"StartAfter": self._prefix + after} if after else {}
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix + prefix, **start)
+        start: Any = {"StartAfter": self._prefix + after} if after else {}
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix, **start
+        )
         try:
             for page in pages:
                 for item in page.get("Contents", []):
                     yield item["Key"].removeprefix(self._prefix)
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             raise self._explained(error, "s3:ListBucket") from error
 
     def locate(self, key: str) -> str:  # noqa: D102
@@ -86,10 +90,10 @@ class S3Store:
             if error_code(error) in CONFLICTS or ("IfMatch" in condition and error_code(error) in ("NoSuchKey", "404")):
                 raise ConflictError(f"{self.locate(key)} was written by somebody else in between; run again") from error
             raise self._explained(error, "s3:PutObject") from error
-        except BotoCoreError as error:
+        except AWS_ERRORS as error:
             raise self._explained(error, "s3:PutObject") from error
 
-    def _explained(self, error: ClientError | BotoCoreError, action: str) -> FarthingError:
+    def _explained(self, error: Exception, action: str) -> FarthingError:
         if isinstance(error, ClientError) and error_code(error) == "NoSuchBucket":
             return LedgerError(f"there is no bucket {self._bucket!r}: set BUCKET_NAME to the ledger's bucket")
         return explain(error, f"S3 (bucket {self._bucket})", action)

@@ -2,8 +2,8 @@
 
 The SQL (DuckDB's dialect) reads two views that every engine provides:
 
-- ``charges``: ChargePeriodStart DATE, BillingCurrency, ServiceName, SubAccountId, SubAccountName (the newest known
-  one of the account) VARCHAR, and each metric DECIMAL(38,18), NULL on a day without it;
+- ``charges``: ChargePeriodStart DATE, BillingCurrency, ServiceName, SubAccountId, SubAccountName (the
+  newest known one of the account) VARCHAR, and each metric DECIMAL(38,18), NULL on a day without it;
 - ``days``: ChargePeriodStart DATE, BillingCurrency VARCHAR, Metrics VARCHAR[]: one row for each day.
 
 A sum of DECIMAL(38,18) is exact, or an error where it leaves 20 digits before the point; it is never rounded.
@@ -46,8 +46,8 @@ def compile_days(query: Query) -> tuple[str, Parameters]:
     """The days of the query's period.
 
     Returns:
-        SQL and its parameters; a row holds the day, its currency, its metrics, and whether the query's currency
-        filters let it pass.
+        SQL and its parameters; a row holds the day, its currency, its metrics, and whether the query's
+        currency filters let it pass.
     """
     condition, parameters = _condition(query, ())
     terms, values = _all_of(term for term in query.filters if term.column == "BillingCurrency")

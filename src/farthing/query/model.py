@@ -1,8 +1,8 @@
 """A question about the bill as a frozen value, how people spell it, and its answer. Pure.
 
-The grammar of ``--where``: terms ``key:value``, a leading ``-`` excludes, quotes hold a value with spaces together,
-``*`` stands for anything, case does not matter. Terms of one key are alternatives, different keys must all hold. A
-key is one line in ``COLUMNS``; a metric is one line in ``METRICS``.
+The grammar of ``--where``: terms ``key:value``, a leading ``-`` excludes, quotes hold a value with spaces
+together, ``*`` stands for anything, case does not matter. Terms of one key are alternatives, different keys
+must all hold. A key is one line in ``COLUMNS``; a metric is one line in ``METRICS``.
 """
 
 import shlex
@@ -63,7 +63,12 @@ METRICS: Mapping[str, Metric] = {
         Metric("ListCost", ("list",), "List", "list cost, at public prices"),
         Metric("ContractedCost", ("contracted",), "Contracted", "contracted cost, at negotiated prices"),
         Metric("x_UnblendedCost", ("unblended",), "Unblended", "unblended cost, on the day it was charged, gross"),
-        Metric("x_AmortizedCost", ("amortized", "amortised"), "Amortized", "amortized cost, commitments spread, gross"),
+        Metric(
+            "x_AmortizedCost",
+            ("amortized", "amortised"),
+            "Amortized",
+            "amortized cost, commitments spread, gross",
+        ),
         Metric("x_BlendedCost", ("blended",), "Blended", "blended cost, at the organisation's average rates"),
     )
 }
@@ -72,8 +77,8 @@ METRICS: Mapping[str, Metric] = {
 class Filter(msgspec.Struct, frozen=True):
     """Keeps (or, with ``exclude``, drops) the charges whose column matches one of the values.
 
-    A value matches the whole text, ``*`` anything, upper and lower case alike. SubAccountId looks at the account's
-    name as well. A charge without a name matches no value.
+    A value matches the whole text, ``*`` anything, upper and lower case alike. SubAccountId looks at the
+    account's name as well. A charge without a name matches no value.
     """
 
     column: str
@@ -103,10 +108,10 @@ class Row(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """The answer to a query, in one currency, exact.
 
-    ``totals`` are the sums of the rows, in the order of ``metrics``. ``currency`` is None where there is no data.
-    ``days_present`` are the days of the period that the ledger holds, filtered or not, oldest first;
-    ``days_provisional`` those that still fill up. ``days_lacking`` counts, per metric, the days whose source did not
-    give it: they are missing in its sums.
+    ``totals`` are the sums of the rows, in the order of ``metrics``. ``currency`` is None where there is no
+    data. ``days_present`` are the days of the period that the ledger holds, filtered or not, oldest first;
+    ``days_provisional`` those that still fill up. ``days_lacking`` counts, per metric, the days whose
+    source did not give it: they are missing in its sums.
     """
 
     period: Period
@@ -165,7 +170,7 @@ def result(
     days: Sequence[Day],
     now: datetime,
 ) -> Result:
-    """Puts an engine's rows in their order (days, then the first metric from the largest down, then names)."""
+    """Puts an engine's rows in their order: days, then the first metric from the largest down, then names."""
     date_columns = [index for index, name in enumerate(query.group_by) if COLUMNS[name].is_day]
     name_columns = [index for index, name in enumerate(query.group_by) if not COLUMNS[name].is_day]
 
@@ -201,7 +206,7 @@ def parse_by(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def parse_metrics(texts: Iterable[str]) -> tuple[str, ...] | None:
-    """The metrics that ``--metric`` names, None if it names none. A FOCUS custom column (``x_...``) is taken as it is.
+    """The metrics that ``--metric`` names, None if it names none. A custom one (``x_...``) is taken as it is.
 
     Raises:
         UsageError: one is unknown; the message names the nearest.
@@ -213,14 +218,14 @@ def parse_where(text: str) -> tuple[Filter, ...]:
     """The filters that ``--where`` spells, one for each key and sign, in the order of their first term.
 
     Raises:
-        UsageError: a quote is not closed, a term has no key or no value, or the key is unknown; the message names it
-            and the nearest known key.
+        UsageError: a quote is not closed, a term has no key or no value, or the key is unknown; the message
+            names it and the nearest known key.
     """
     try:
         terms = shlex.split(text)
     except ValueError as error:
         raise UsageError(
-            f"--where {text!r}: a quote is not closed; write \"service:Amazon Simple Storage Service\", "
+            f'--where {text!r}: a quote is not closed; write "service:Amazon Simple Storage Service", '
             "with double quotes around a value that holds an apostrophe"
         ) from error
     values: dict[tuple[str, bool], list[str]] = {}

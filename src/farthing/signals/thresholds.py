@@ -13,7 +13,6 @@ import msgspec
 
 from farthing.errors import AmountError
 from farthing.model import (
-    BILLED_COST,
     ZERO,
     BreakdownRow,
     DailyReport,
@@ -70,7 +69,7 @@ class DayAmounts(msgspec.Struct, frozen=True):
 
 
 class Breach(msgspec.Struct, frozen=True):
-    """A day that is over a rule's threshold. ``overage`` is ``actual - threshold``; ``usual`` only with a percentage."""
+    """A day that is over a rule's threshold; ``overage`` is ``actual - threshold``."""
 
     rule: ThresholdRule
     scope: Scope
@@ -140,7 +139,9 @@ def judge(report: DailyReport, rules: Sequence[ThresholdRule], history: Mapping[
     return breaches
 
 
-def _breach(rule: ThresholdRule, scope: Scope, report: DailyReport, actual: Decimal, threshold: Decimal, basis: str) -> Breach:
+def _breach(
+    rule: ThresholdRule, scope: Scope, report: DailyReport, actual: Decimal, threshold: Decimal, basis: str
+) -> Breach:
     overage = exact_difference(actual, threshold)
     percent = percent_of(overage, threshold)
     by = f" ({percent:,} %)" if percent is not None else ""
@@ -166,7 +167,10 @@ def _scope(rule: ThresholdRule, report: DailyReport, accounts: Mapping[str, str 
     service = account = None
     if rule.service is not None:
         wanted = rule.service.casefold()
-        service = next((charge.service_name for charge in report.charges if charge.service_name.casefold() == wanted), None)
+        service = next(
+            (charge.service_name for charge in report.charges if charge.service_name.casefold() == wanted),
+            None,
+        )
         if service is None:
             return None
     if rule.account is not None:
@@ -195,8 +199,8 @@ def breakdown(
 ) -> tuple[BreakdownRow, ...]:
     """The parts of an alerted amount, by service or by account, with what is usual for each.
 
-    The parts with the largest rise come first (without history, the largest amounts); at most ten rows and one for
-    the rest, so that the rows always add up to the whole.
+    The parts that moved most come first (without history, the largest amounts); at most ten rows and one for the rest,
+    so that the rows always add up to the whole.
     """
     column = 1 if by_account else 0
     earlier = [_grouped(then, scope, column) for then in _same_currency_days(history, report, BREAKDOWN_WEEKS)]
@@ -210,7 +214,7 @@ def breakdown(
         return BreakdownRow(label, now.get(name, ZERO), usual)
 
     rows = [part for part in map(row, sorted(names)) if part.amount or part.usual]
-    rows.sort(key=lambda part: (part.change if part.change is not None else part.amount, part.amount), reverse=True)
+    rows.sort(key=lambda part: (abs(part.amount if part.change is None else part.change), part.amount), reverse=True)
     if len(rows) <= BREAKDOWN_ROWS + 1:
         return tuple(rows)
     rest = rows[BREAKDOWN_ROWS:]
@@ -241,7 +245,11 @@ def parse_rules(value: Any, where: str, problems: list[str]) -> tuple[ThresholdR
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         problems.append(f"thresholds in {where} must be tables: write [[thresholds]] above each")
         return ()
-    rules = [rule for number, table in enumerate(value, 1) if (rule := _rule(table, f"threshold {number} in {where}", problems))]
+    rules = [
+        rule
+        for number, table in enumerate(value, 1)
+        if (rule := _rule(table, f"threshold {number} in {where}", problems))
+    ]
     names = [rule.name for rule in rules]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"two thresholds in {where} are named {name!r}: a name tells alerts apart, give each its own")
@@ -261,7 +269,7 @@ def _rule(table: Mapping[str, Any], where: str, problems: list[str]) -> Threshol
     problems.extend(found)
     if found:
         return None
-    given = {key: part for key, part in {**numbers, **wholes}.items() if part is not None}
+    given: dict[str, Any] = {key: part for key, part in {**numbers, **wholes}.items() if part is not None}
     service, account = texts["service"], texts["account"]
     kind = "amount" if "amount" in table else "percent"
     default_name = "/".join([*filter(None, (service, account)), kind])

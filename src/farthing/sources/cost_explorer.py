@@ -1,14 +1,13 @@
 """Cost Explorer: one GetCostAndUsage query, all its pages, all cost metrics, by service and account."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
-from farthing.aws import explain
+from farthing.aws import AWS_ERRORS, explain
 from farthing.errors import AmountError, AnswerError, RequestCapError, SourceError
 from farthing.model import Charge, DailyReport, Period, Source, daily_report, parse_amount, same_currency
 from farthing.sources import OnPage
@@ -31,7 +30,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "x_UnblendedCost": ("UnblendedCost",),
 }
 """FOCUS's columns and the metrics they come from, the first that the answer has. FOCUS costs include all discounts, so
-the net metrics are the nearest; the gross ones stand in where net is absent. Columns of FOCUS's own are kept under x_."""
+the net metrics are the nearest; the gross ones stand in where net is absent, and are kept themselves under x_."""
 
 GROUP_BY = ("ServiceName", "SubAccountId")
 _GROUP_BY_KEYS = ("SERVICE", "LINKED_ACCOUNT")
@@ -41,8 +40,9 @@ _SERVICE = "Cost Explorer"
 class CostExplorerClient(Protocol):
     """The one call that is made; boto3's ``ce`` client has it, and so has the simulator's."""
 
-    def get_cost_and_usage(self, **request: Any) -> Any:
-        """One page of the answer."""
+    @property
+    def get_cost_and_usage(self) -> Callable[..., Any]:
+        """One page of the answer; keyword arguments as boto3's."""
 
 
 class CostExplorerSource:
@@ -54,7 +54,9 @@ class CostExplorerSource:
         billing_view_arn: asks for this billing view.
     """
 
-    def __init__(self, client: CostExplorerClient, *, kind: str = "cost-explorer", billing_view_arn: str | None = None) -> None:
+    def __init__(
+        self, client: CostExplorerClient, *, kind: str = "cost-explorer", billing_view_arn: str | None = None
+    ) -> None:
         self._client = client
         self._billing_view_arn = billing_view_arn
         self.source = Source(kind=kind, group_by=GROUP_BY)
@@ -68,8 +70,8 @@ class CostExplorerSource:
             if answer.billed_requests >= max_requests:
                 answer.fail(
                     RequestCapError(
-                        f"the answer has more than {max_requests} pages of about {answer.page_size_seen:,} rows: the complete "
-                        "days are kept; raise FARTHING_MAX_BILLED_REQUESTS ($0.01 each) or lower FARTHING_WINDOW_DAYS"
+                        f"the answer has more than {max_requests} pages of about {answer.page_size_seen:,} rows: "
+                        "the complete days are kept; raise FARTHING_MAX_BILLED_REQUESTS ($0.01 each) or lower FARTHING_WINDOW_DAYS"
                     )
                 )
                 return answer
@@ -79,7 +81,7 @@ class CostExplorerSource:
                 answer.add(page, last=not following)
                 if following and following == token:
                     raise AnswerError(f"{_SERVICE} answered the same page twice: nothing is lost, run again")
-            except (ClientError, BotoCoreError) as error:
+            except AWS_ERRORS as error:
                 failure = explain(error, _SERVICE, IAM_ACTIONS[0])
                 if not answer.billed_requests or not isinstance(failure, SourceError):
                     raise failure from error
@@ -179,13 +181,16 @@ class CostExplorerAnswer:
                 self._metrics = present
             if present != self._metrics:
                 raise AnswerError(
-                    f"{_SERVICE} answered {service} in {account} on {day} with the metrics {', '.join(present) or 'none'}, "
+                    f"{_SERVICE} answered {service} in {account} on {day} with the metrics "
+                    f"{', '.join(present) or 'none'}, "
                     f"other rows with {', '.join(self._metrics)}"
                 )
             rows.append((service, account, [metrics[metric]["Amount"] for metric in present]))
             state.currencies.update(metrics[metric]["Unit"] for metric in present)
         if not rows:
-            state.currencies.update(total["Unit"] for metric, total in result.get("Total", {}).items() if metric in COST_METRICS)
+            state.currencies.update(
+                total["Unit"] for metric, total in result.get("Total", {}).items() if metric in COST_METRICS
+            )
         else:
             state.packed.append(_pack(rows))
         return len(rows)
@@ -231,14 +236,21 @@ class CostExplorerAnswer:
         for packed in state.packed:
             for service, account, texts in _unpack(packed):
                 if (service, account) in keys:
-                    raise AnswerError(f"{_SERVICE} answered {service} in {account} on {day} twice: nothing was kept of it, run again")
+                    raise AnswerError(
+                        f"{_SERVICE} answered {service} in {account} on {day} twice: nothing was kept of it, run again"
+                    )
                 keys.add((service, account))
                 try:
                     amounts = [parse_amount(text) for text in texts]
                 except AmountError as error:
                     raise AmountError(f"{service} in {account} on {day}: {error}") from error
                 charges.append(
-                    Charge(service, account, self._names.get(account), tuple(amounts[place] for place in columns.values()))
+                    Charge(
+                        service,
+                        account,
+                        self._names.get(account),
+                        tuple(amounts[place] for place in columns.values()),
+                    )
                 )
         return daily_report(
             day,

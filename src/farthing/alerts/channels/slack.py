@@ -61,7 +61,9 @@ class SlackChannel:
         try:
             answer = client.send_dict(body)
         except Exception as error:  # slack_sdk lets urllib's, http.client's and socket's errors through
-            raise DeliveryError(f"Slack cannot be reached ({_kind(error)}): check the network and the webhook", retryable=True) from None
+            raise DeliveryError(
+                f"Slack cannot be reached ({_kind(error)}): check the network and the webhook", retryable=True
+            ) from None
         said = " ".join((answer.body or "").split())[:80]
         if answer.status_code == 200:
             return
@@ -69,7 +71,9 @@ class SlackChannel:
             raise _BlocksRefusedError
         if answer.status_code == 429 or answer.status_code >= 500:
             raise DeliveryError(
-                f"Slack is busy or failing (HTTP {answer.status_code})", retryable=True, retry_after=_seconds(answer.headers)
+                f"Slack is busy or failing (HTTP {answer.status_code})",
+                retryable=True,
+                retry_after=_seconds(answer.headers),
             )
         hint = FINAL.get(said, "check the webhook")
         raise DeliveryError(f"Slack refuses the message (HTTP {answer.status_code} {said}): {hint}", retryable=False)

@@ -1,12 +1,13 @@
-"""Answers queries with DuckDB over a folder of daily report files. Needs no network, no extension and no schema file.
+"""Answers queries with DuckDB over a folder of daily report files: no network, no extension, no schema file.
 
 Only the files of the period are read. Amounts are read as the JSON text that stands in the file and cast to
 DECIMAL(38,18), so none passes through a double; each day's rows must add up to its totals.
 """
 
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
 SCHEMA = "farthing.daily-report/1"
 
-# An amount as JSON text: a string of at most 20 digits, a point and at most 18 digits. Anything else fails the cast.
-_AMOUNT = r"""CAST(regexp_extract(CAST({0} AS VARCHAR), '^"(-?[0-9]{{1,20}}([.][0-9]{{1,18}})?)"$', 1) AS DECIMAL(38,18))"""
+# An amount as JSON text: a string of at most 20 digits, a point and 18 digits. A bare number is refused.
+_AMOUNT = r"""CASE WHEN {0} IS NULL THEN NULL
+    WHEN regexp_full_match(CAST({0} AS VARCHAR), '"-?[0-9]{{1,20}}([.][0-9]{{1,18}})?"')
+    THEN CAST(trim(CAST({0} AS VARCHAR), '"') AS DECIMAL(38,18))
+    ELSE error('the amount ' || CAST({0} AS VARCHAR) || ' is no decimal string of at most 20 and 18 digits') END"""
 _READ = (
-    "read_json(?, format='unstructured', filename=true, hive_partitioning=false, maximum_object_size=?, columns={{{0}}})"
+    "read_json(?, format='unstructured', filename=true, hive_partitioning=false, "
+    "maximum_object_size=?, columns={{{0}}})"
 )
 _HEAD = "schema: 'VARCHAR', date: 'VARCHAR', currency: 'VARCHAR', totals: 'MAP(VARCHAR, JSON)'"
 _HEADS = f'SELECT filename, schema, "date", currency, totals FROM {_READ.format(_HEAD)}'  # noqa: S608
@@ -149,19 +154,48 @@ def _connect() -> "duckdb.DuckDBPyConnection":
 
 
 def _load(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]) -> dict[date, Day]:
-    """Reads the files into the views of :mod:`farthing.query.compile`."""
+    """Reads the files into the views of :mod:`farthing.query.compile`, or says which one is wrong."""
     import duckdb
 
     try:
-        totals, days = _load_heads(connection, files)
-        _load_charges(connection, files, in_order({metric for day in days.values() for metric in day.metrics}))
+        return _read(connection, files)
     except duckdb.Error as error:
-        day, reason = _culprit(files, error)
-        if day is None:
-            raise LedgerError(f"{next(iter(files.values())).parent} cannot be read: {reason}") from error
+        found = _culprit(files)
+        if found is None:
+            folder = next(iter(files.values())).parent
+            raise LedgerError(f"the reports in {folder} cannot be read: {_first_line(error)}") from error
+        day, failure = found
+        reason = _first_line(failure, files[day])
+        if isinstance(failure, duckdb.IOException):
+            raise LedgerError(f"{files[day]} cannot be read: {reason}") from error
         raise _corrupt(day, files[day], reason) from error
-    _check_totals(connection, files, totals)
+
+
+def _read(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]) -> dict[date, Day]:
+    totals, days = _load_heads(connection, files)
+    metrics = in_order({metric for day in days.values() for metric in day.metrics})
+    _load_charges(connection, files, metrics)
+    _check_totals(connection, files, metrics, totals)
     return days
+
+
+def _culprit(files: Mapping[date, Path]) -> tuple[date, Exception] | None:
+    """Which of the files DuckDB cannot take, found by halves; None if each is fine without the others."""
+    import duckdb
+
+    days = list(files)
+    while days:
+        half = days[: (len(days) + 1) // 2]
+        with closing(_connect()) as connection:
+            try:
+                _read(connection, {day: files[day] for day in half})
+            except duckdb.Error as failure:
+                if len(half) == 1:
+                    return half[0], failure
+                days = half
+            else:
+                days = days[len(half) :]
+    return None
 
 
 def _load_heads(
@@ -186,14 +220,16 @@ def _load_heads(
         totals[day] = {metric: _total(day, path, metric, text) for metric, text in amounts.items()}
         days[day] = Day(day, currency, in_order(amounts))
     connection.execute("CREATE TEMP TABLE days (ChargePeriodStart DATE, BillingCurrency VARCHAR, Metrics VARCHAR[])")
-    columns = [list(days), [day.currency for day in days.values()], [list(day.metrics) for day in days.values()]]
+    columns = [
+        list(days),
+        [day.currency for day in days.values()],
+        [list(day.metrics) for day in days.values()],
+    ]
     connection.execute("INSERT INTO days SELECT unnest(?), unnest(?), unnest(?)", columns)
     return totals, days
 
 
-def _load_charges(
-    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str]
-) -> None:
+def _load_charges(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str]) -> None:
     fields = ["ServiceName VARCHAR", "SubAccountId VARCHAR", "SubAccountName VARCHAR"]
     fields += [f"{quoted(metric)} JSON" for metric in metrics]
     struct = f"STRUCT({', '.join(fields)})[]".replace("'", "''")
@@ -201,16 +237,20 @@ def _load_charges(
     read = _READ.format(f"date: 'DATE', currency: 'VARCHAR', charges: '{struct}'")
     connection.execute(
         f"""CREATE TEMP TABLE charge_rows AS
-            SELECT "date" AS ChargePeriodStart, currency AS BillingCurrency, charge.ServiceName AS ServiceName,
-                charge.SubAccountId AS SubAccountId, charge.SubAccountName AS SubAccountName{amounts}
+            SELECT
+                "date" AS ChargePeriodStart,
+                currency AS BillingCurrency,
+                charge.ServiceName AS ServiceName,
+                charge.SubAccountId AS SubAccountId,
+                charge.SubAccountName AS SubAccountName{amounts}
             FROM (SELECT "date", currency, unnest(charges) AS charge FROM {read})""",  # noqa: S608
         _inputs(files),
     )
     connection.execute(
         """CREATE TEMP VIEW charges AS
-            SELECT charge_rows.* REPLACE (names.SubAccountName AS SubAccountName)
+            SELECT charge_rows.* REPLACE (names.newest AS SubAccountName)
             FROM charge_rows LEFT JOIN (
-                SELECT SubAccountId, max_by(SubAccountName, (ChargePeriodStart, SubAccountName)) AS SubAccountName
+                SELECT SubAccountId, max_by(SubAccountName, (ChargePeriodStart, SubAccountName)) AS newest
                 FROM charge_rows WHERE SubAccountName IS NOT NULL GROUP BY SubAccountId
             ) AS names USING (SubAccountId)"""
     )
@@ -219,10 +259,10 @@ def _load_charges(
 def _check_totals(
     connection: "duckdb.DuckDBPyConnection",
     files: Mapping[date, Path],
+    metrics: Sequence[str],
     totals: Mapping[date, Mapping[str, Decimal]],
 ) -> None:
     """Each day's rows must be whole and add up to its totals: a number that a double has rounded does not."""
-    metrics = in_order({metric for amounts in totals.values() for metric in amounts})
     sums = "".join(f", count({quoted(metric)}), sum({quoted(metric)})" for metric in metrics)
     sql = f"""SELECT ChargePeriodStart, count(*),
         count(*) FILTER (ServiceName IS NULL OR SubAccountId IS NULL){sums}
@@ -237,33 +277,13 @@ def _check_totals(
                 raise _corrupt(day, path, f"{rows - count} of its {rows} rows have no {metric}")
             if (total or ZERO) != totals[day].get(metric, ZERO):
                 stated = plain(totals[day].get(metric, ZERO))
-                raise _corrupt(day, path, f"its rows add up to {plain(total or ZERO)} {metric}, its total says {stated}")
-
-
-def _culprit(files: Mapping[date, Path], error: Exception) -> tuple[date | None, str]:
-    """Which of the files DuckDB cannot take, found by halves, and why; no day if each of them is fine alone."""
-    import duckdb
-
-    days = list(files)
-    reason = _first_line(error)
-    while days:
-        half = days[: (len(days) + 1) // 2]
-        with closing(_connect()) as connection:
-            try:
-                heads = _load_heads(connection, {day: files[day] for day in half})[1]
-                metrics = in_order({metric for day in heads.values() for metric in day.metrics})
-                _load_charges(connection, {day: files[day] for day in half}, metrics)
-            except duckdb.Error as failure:
-                if len(half) == 1:
-                    return half[0], _first_line(failure, files[half[0]])
-                days = half
-            else:
-                days = days[len(half) :]
-    return None, reason
+                raise _corrupt(
+                    day, path, f"its rows add up to {plain(total or ZERO)} {metric}, its total says {stated}"
+                )
 
 
 def _inputs(files: Mapping[date, Path]) -> list[list[str] | int]:
-    """What ``_READ`` reads: the files, with glob characters in their folder's name escaped, and the largest's size."""
+    """What ``_READ`` asks for: the files, their folder's glob characters escaped, and room for the largest."""
     names = ["".join(f"[{char}]" if char in "*?[" else char for char in str(path)) for path in files.values()]
     try:
         largest = max(path.stat().st_size for path in files.values())
@@ -273,9 +293,9 @@ def _inputs(files: Mapping[date, Path]) -> list[list[str] | int]:
 
 
 def _total(day: date, path: Path, metric: str, text: str | None) -> Decimal:
+    if text is None or not re.fullmatch(r'"[^"]+"', text):
+        raise _corrupt(day, path, f"its total {metric} is no string but {text or 'null'}")
     try:
-        if text is None or not (len(text) > 1 and text[0] == text[-1] == '"'):
-            raise AmountError(f"{text} is not a string")
         return parse_amount(text[1:-1])
     except AmountError as error:
         raise _corrupt(day, path, f"its total {metric}: {error}") from error
@@ -291,7 +311,8 @@ def _corrupt(day: date, path: Path, reason: str) -> CorruptError:
 def _first_line(error: Exception, path: Path | None = None) -> str:
     """What DuckDB says, on one line, without the file's name (the caller says it) and without its advice."""
     text = next(iter(str(error).splitlines()), type(error).__name__)
-    return text.replace(f' in file "{path}"', "") if path else text
+    text = re.sub(r"^[A-Z][\w ]* Error: ", "", text.replace(f' in file "{path}"', "") if path else text)
+    return text.strip().removesuffix(".")
 
 
 def _where(period: Period) -> str:
