@@ -70,10 +70,8 @@ def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
     to.rule("farthing report --period 30d")
     from farthing.cli.report import command as report
 
-    ctx.invoke(
-        report,
-        **{parameter.name: parameter.get_default(ctx) for parameter in report.params if parameter.name},
-    )
+    with report.make_context("report", [], parent=ctx) as inner:
+        report.invoke(inner)
     to.print(f"\nThe ledger is in {home}. Look around:", markup=False, soft_wrap=True)
     to.print(f"  farthing --home {home} report --by month", markup=False, soft_wrap=True)
     to.print(f"  farthing --home {home} alerts list", markup=False, soft_wrap=True)

@@ -159,7 +159,7 @@ def as_markdown(result: Result) -> str:
         _markdown_row(headers),
         _markdown_row([*("---" for _ in result.columns), *("---:" for _ in result.metrics)], escape=False),
     ]
-    lines += [_markdown_row([*map(_shown, row.keys), *map(plain, row.amounts)]) for row in result.rows]
+    lines += [_markdown_row([*_names(result, row), *map(plain, row.amounts)]) for row in result.rows]
     if result.columns:
         names = ["**Total**", *("" for _ in result.columns[1:])]
         lines.append(_markdown_row([*names, *(f"**{plain(total)}**" for total in result.totals)], escape=False))
@@ -205,7 +205,7 @@ def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
 
     result = _for_people(result, asked=asked)
     rows = list(result.rows)
-    names = [list(map(_shown, row.keys)) for row in rows]
+    names = [_names(result, row) for row in rows]
     if top is not None and top < len(rows):
         rows, names = _largest(result, top)
     total = result.totals[0] if result.totals else Decimal(0)
@@ -257,7 +257,7 @@ def _largest(result: Result, top: int) -> tuple[list[Row], list[list[str]]]:
     kept = set(by_size[:top])
     rows = [row for index, row in enumerate(result.rows) if index in kept]
     rest = [row for index, row in enumerate(result.rows) if index not in kept]
-    names = [list(map(_shown, row.keys)) for row in rows]
+    names = [_names(result, row) for row in rows]
     other = Row((), tuple(exact_sum(row.amounts[index] for row in rest) for index in range(len(result.metrics))))
     label = [f"other ({len(rest):,} more)", *("" for _ in result.columns[1:])]
     return [*rows, other], [*names, label]
@@ -286,7 +286,7 @@ def _warnings(result: Result, today: date) -> list[str]:
             f"ledger ({_day_list(missing)}): fetch with `farthing backfill --start {missing[0]} --end {end}`"
         )
     for metric, count in result.days_lacking.items():
-        warnings.append(f"{several(count, 'day')} have no {metric}: its sums are of the other days only")
+        warnings.append(f"{several(count, 'day')} {'has' if count == 1 else 'have'} no {metric}: its sums leave them out")
     return warnings
 
 
@@ -337,8 +337,12 @@ def _json_key(key: Key) -> str | None:
     return None if key is None else str(key)
 
 
-def _shown(key: Key) -> str:
-    return "(no name)" if key is None else str(key)
+def _names(result: Result, row: Row) -> list[str]:
+    """A row's keys as a person reads them."""
+    return [
+        "(no name)" if key is None else f"{key:%Y-%m}" if column == "BillingPeriodStart" else str(key)
+        for column, key in zip(result.columns, row.keys, strict=True)
+    ]
 
 
 def _no_formula(text: str) -> str:

@@ -30,24 +30,18 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     help="5 accounts x 24 services, 12 x 60, or 200 x 100.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another organisation.")
-@click.option(
-    "--today", type=_DAY, metavar="YYYY-MM-DD", help="The simulated UTC day.  [default: the clock's]"
-)
+@click.option("--today", type=_DAY, metavar="YYYY-MM-DD", help="The simulated UTC day.  [default: the clock's]")
 @click.option(
     "--anchor", type=_DAY, metavar="YYYY-MM-DD",
     help="Where the history ends; keep it and move --today to see the same organisation later.  [default: today]",
 )  # fmt: skip
-@click.option(
-    "--page-size", type=click.IntRange(1), default=5000, show_default=True, help="Groups on a page."
-)
+@click.option("--page-size", type=click.IntRange(1), default=5000, show_default=True, help="Groups on a page.")
 @click.option(
     "--history-months", type=click.IntRange(0), default=13, show_default=True,
     help="Whole months before this one that may be asked for; 0: no limit.",
 )  # fmt: skip
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="A recorded answer instead.")
-@click.option(
-    "--truth", type=click.Path(path_type=Path), metavar="FILE", help="Write the labelled incidents here."
-)
+@click.option("--truth", type=click.Path(path_type=Path), metavar="FILE", help="Write the labelled incidents here.")
 def command(
     host: str,
     port: int,
@@ -79,9 +73,7 @@ def command(
         server = make_server(simulator, host, port)
     except OSError as error:
         reason = error.strerror or str(error)
-        _fail(
-            f"cannot listen on {host} port {port}: {reason}. Choose another --port, or 0 for a free one.", 1
-        )
+        _fail(f"cannot listen on {host} port {port}: {reason}. Choose another --port, or 0 for a free one.", 1)
     try:
         click.echo(server.url)
         click.echo(_hint(server.url, source), err=True)
@@ -136,10 +128,10 @@ def _write_truth(bill: Bill, path: Path) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(truth(bill))
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
         _fail(f"cannot write {path}: {error.strerror or error}", 1)
 
 

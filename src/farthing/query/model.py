@@ -281,8 +281,8 @@ def _names(option: str, texts: Iterable[str], known: Mapping[str, str]) -> tuple
 
 def _unknown(option: str, text: str, known: Mapping[str, str]) -> UsageError:
     near = get_close_matches(text.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return UsageError(f"{option}: {text!r} is unknown; {hint}There are {_listed(known)}")
+    hint = f", the nearest is {near[0]}" if near else ""
+    return UsageError(f"{option}: {text!r} is unknown{hint}; there are {_listed(known)}")
 
 
 def _listed(known: Mapping[str, str]) -> str:

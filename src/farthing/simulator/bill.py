@@ -1,8 +1,8 @@
 """What the simulated organisation is charged on each day, as it is known on a given day.
 
-Every amount is a pure function of (size, seed, anchor, day, leaf, age of the day): any day can be asked alone.
-There is no random state and no floating point: noise comes from a 64-bit mixer, so all platforms and Pythons
-agree to the last decimal. Amounts are integers of 10**-10 USD (`USD` is one dollar), so sums are exact.
+Every amount is a pure function of (size, seed, anchor, day, leaf, age of the day): any day can be asked
+alone. There is no random state and no floating point: noise comes from a 64-bit mixer, so all platforms and
+Pythons agree to the last decimal. Amounts are integers of 10**-10 USD (`USD` is one dollar), so sums are exact.
 """
 
 from __future__ import annotations
@@ -16,20 +16,7 @@ from decimal import Decimal
 from farthing.simulator.charges import ACCRUING, Charges, Commitment, Fee, Role, charges
 from farthing.simulator.incidents import FULL, HISTORY_DAYS, Incident, Plan, days_before, plan_incidents
 from farthing.simulator.organisation import MASK, RHYTHMS, Leaf, Organisation, Size, digest, organisation
-
-METRICS = (
-    "UnblendedCost",
-    "NetUnblendedCost",
-    "AmortizedCost",
-    "NetAmortizedCost",
-    "BlendedCost",
-    "UsageQuantity",
-    "NormalizedUsageAmount",
-)
-"""The order of the amounts of a line."""
-
-Amounts = tuple[int, int, int, int, int, int, int]
-"""One integer of 10**-10 per metric, in the order of METRICS."""
+from farthing.simulator.source import METRICS, Amounts
 
 _EDP = 70  # thousandths: an enterprise discount on what AWS itself sells
 _SAVINGS = 72  # percent of the on-demand price that the savings plan costs

@@ -109,9 +109,7 @@ class Charges:
 def charges(organisation: Organisation, pairs: Sequence[Pair]) -> Charges:
     """What the organisation is charged for; `pairs` are its own and those that incidents add."""
     maker = _Maker(organisation)
-    return Charges(
-        usage=maker.usage(pairs), commitments=maker.commitments(), fees=maker.fees(), leaves=maker.leaves
-    )
+    return Charges(usage=maker.usage(pairs), commitments=maker.commitments(), fees=maker.fees(), leaves=maker.leaves)
 
 
 class _Maker:
@@ -196,9 +194,7 @@ class _Maker:
                     (Role.RESERVATION, "RIFee", heavy),
                 ):
                     tagged = role is Role.DISCOUNTED
-                    leaf = self._leaf(
-                        account, service.name, record_type, metered, account.region, tagged=tagged
-                    )
+                    leaf = self._leaf(account, service.name, record_type, metered, account.region, tagged=tagged)
                     items.append(Commitment(leaf, mark, role, pair.base // 5, meter.price))
             if service.name in SAVINGS_PLAN_COVERS:
                 covered += pair.base // 6
@@ -249,9 +245,7 @@ class _Maker:
                 fees.append(self._fee(Role.ZONES, account, service.name, "Usage", _ZONES, zones * USD // 2))
         return fees
 
-    def _fee(
-        self, role: Role, account: Account, service: str, record_type: str, meter: Meter, amount: int
-    ) -> Fee:
+    def _fee(self, role: Role, account: Account, service: str, record_type: str, meter: Meter, amount: int) -> Fee:
         region = "global" if role in (Role.SUPPORT, Role.MARKETPLACE, Role.ZONES) else ""
         leaf = self._leaf(account, service, record_type, meter, region, tagged=False)
         return Fee(leaf, self._mark("fee", role.name, account.id, service), role, amount)

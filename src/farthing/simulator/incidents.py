@@ -88,6 +88,7 @@ def plan_incidents(organisation: Organisation, anchor: date) -> tuple[list[Plan]
     plans = [_showcase(organisation, by_size, ordinal)]
     count = organisation.scale.incidents
     # From the upper third of the pairs, so that an incident is worth finding; the very largest stay calm.
+    calm = frozenset(by_size[:5])
     pool = [place for place in by_size[2 : max(len(by_size) // 3, count + 3)] if place != plans[0].pair]
     step = (HISTORY_DAYS - 80) // count
     for number in range(count):
@@ -99,7 +100,7 @@ def plan_incidents(organisation: Organisation, anchor: date) -> tuple[list[Plan]
             pairs.append(_retired(organisation, pairs, number, bits >> 8, size))
             place = len(pairs) - 1
         else:
-            fit = [place for place in pool if kind != "new" or _can_be_new(organisation, place)]
+            fit = [place for place in pool if kind != "new" or _can_be_new(organisation, place, calm)]
             place = fit[(bits >> 16) % len(fit)]
             pool.remove(place)
         last, strength = _course(kind, first, bits >> 32)
@@ -123,11 +124,14 @@ def _retired(organisation: Organisation, pairs: Sequence[Pair], number: int, bit
     return Pair(service, free[bits % len(free)], base)
 
 
-def _can_be_new(organisation: Organisation, place: int) -> bool:
-    """Whether nothing but usage is charged to the pair: a fee or a credit before its first day would betray it."""
+def _can_be_new(organisation: Organisation, place: int, calm: frozenset[int]) -> bool:
+    """Whether nothing but usage is charged to the pair: a fee or credit before its first day would betray it.
+
+    `calm` are the largest pairs, which have credits and refunds.
+    """
     name = organisation.services[organisation.pairs[place].service].name
     plain = name not in RESERVABLE | SAVINGS_PLAN_COVERS | {"Amazon Route 53"}
-    return plain and place not in largest_pairs(organisation, 5)
+    return plain and place not in calm
 
 
 def _course(kind: str, first: int, bits: int) -> tuple[int | None, int]:

@@ -47,9 +47,7 @@ SCALES: Mapping[Size, Scale] = MappingProxyType(
     {
         Size.SMALL: Scale(accounts=5, services=24, pairs=60, daily=360, incidents=8, detailed=True),
         Size.MEDIUM: Scale(accounts=12, services=60, pairs=350, daily=3_300, incidents=16, detailed=True),
-        Size.LARGE: Scale(
-            accounts=200, services=100, pairs=20_000, daily=240_000, incidents=32, detailed=False
-        ),
+        Size.LARGE: Scale(accounts=200, services=100, pairs=20_000, daily=240_000, incidents=32, detailed=False),
     }
 )
 
@@ -261,9 +259,7 @@ def _catalogue() -> tuple[Service, ...]:
             10,
             ("AmazonEKS-Hours:perCluster", "Hours", 100_000),
         ),
-        _service(
-            "Amazon EC2 Container Registry (ECR)", 14, "build", 50, ("TimedStorage-ByteHrs", "GB-Mo", 100_000)
-        ),
+        _service("Amazon EC2 Container Registry (ECR)", 14, "build", 50, ("TimedStorage-ByteHrs", "GB-Mo", 100_000)),
         _service("AWS Key Management Service", 18, "office", 30, ("KMS-Requests", "Requests", 3)),
         _service("AWS Secrets Manager", 10, "steady", 15, ("AWSSecretsManager-Secrets", "Secrets", 400_000)),
         _service("Amazon Route 53", 9, "office", 40, ("DNS-Queries", "Queries", 1), everywhere=True),
@@ -277,9 +273,7 @@ def _catalogue() -> tuple[Service, ...]:
         ),
         _service("Amazon API Gateway", 40, "weekend", 60, ("ApiGatewayRequest", "Requests", 3)),
         _service("AWS CloudTrail", 30, "steady", 40, ("PaidEventsRecorded", "Events", 20)),
-        _service(
-            "AWS Config", 36, "build", 60, ("ConfigurationItemRecorded", "ConfigurationItemRecorded", 3_000)
-        ),
+        _service("AWS Config", 36, "build", 60, ("ConfigurationItemRecorded", "ConfigurationItemRecorded", 3_000)),
         _service("Amazon GuardDuty", 44, "steady", 30, ("PaidEventsAnalyzed-Bytes", "GB", 1_000_000)),
         _service("AWS Step Functions", 12, "batch", 70, ("StateTransition", "StateTransitions", 25)),
         # the first 24 are the small organisation
@@ -327,13 +321,9 @@ def _catalogue() -> tuple[Service, ...]:
         _service("Amazon MemoryDB", 36, "steady", 15, ("NodeUsage:db.r6g.large", "Hrs", 309_000)),
         _service("CloudWatch Events", 5, "office", 60, ("Event-64K-Chunks", "Events", 1)),
         _service("AWS X-Ray", 8, "office", 60, ("XRay-TracesStored", "Traces", 5)),
-        _service(
-            "AWS Global Accelerator", 16, "weekend", 30, ("Fee-Accelerator", "Hrs", 25_000), everywhere=True
-        ),
+        _service("AWS Global Accelerator", 16, "weekend", 30, ("Fee-Accelerator", "Hrs", 25_000), everywhere=True),
         _service("AWS Transfer Family", 24, "steady", 10, ("ProtocolHours", "Hrs", 300_000)),
-        _service(
-            "AWS Database Migration Service", 18, "batch", 40, ("InstanceUsg:dms.r5.large", "Hrs", 175_000)
-        ),
+        _service("AWS Database Migration Service", 18, "batch", 40, ("InstanceUsg:dms.r5.large", "Hrs", 175_000)),
         _service(
             "Amazon QuickSight",
             30,
@@ -345,17 +335,47 @@ def _catalogue() -> tuple[Service, ...]:
         # the first 60 are the medium organisation
     )
     tail = (
-        "Amazon Transcribe", "Amazon Polly", "Amazon Translate", "Amazon Lex", "Amazon Kendra",
-        "Amazon Personalize", "Amazon Connect", "Contact Center Telecommunications (service sold by AMCS, LLC)",
-        "Amazon WorkSpaces", "Amazon AppStream", "Amazon Lightsail", "AWS Amplify", "AWS AppSync", "AWS IoT",
-        "AWS IoT Device Management", "Amazon Timestream", "Amazon Keyspaces (for Apache Cassandra)", "Amazon MQ",
-        "Amazon Managed Workflows for Apache Airflow", "AWS DataSync", "AWS Storage Gateway", "Amazon Glacier",
-        "AWS Network Firewall", "AWS Shield", "AWS Firewall Manager", "AWS Certificate Manager",
-        "AWS Directory Service", "AWS Cost Explorer", "AWS CloudFormation", "AWS CodeArtifact", "AWS CodeCommit",
-        "AWS App Runner", "AWS Elemental MediaConvert", "AWS Elemental MediaLive", "Amazon Location Service",
-        "Amazon Pinpoint", "AWS Elastic Disaster Recovery", "Amazon Managed Grafana",
-        "Amazon Managed Service for Prometheus", "Amazon Detective",
-    )  # fmt: skip
+        "Amazon Transcribe",
+        "Amazon Polly",
+        "Amazon Translate",
+        "Amazon Lex",
+        "Amazon Kendra",
+        "Amazon Personalize",
+        "Amazon Connect",
+        "Contact Center Telecommunications (service sold by AMCS, LLC)",
+        "Amazon WorkSpaces",
+        "Amazon AppStream",
+        "Amazon Lightsail",
+        "AWS Amplify",
+        "AWS AppSync",
+        "AWS IoT",
+        "AWS IoT Device Management",
+        "Amazon Timestream",
+        "Amazon Keyspaces (for Apache Cassandra)",
+        "Amazon MQ",
+        "Amazon Managed Workflows for Apache Airflow",
+        "AWS DataSync",
+        "AWS Storage Gateway",
+        "Amazon Glacier",
+        "AWS Network Firewall",
+        "AWS Shield",
+        "AWS Firewall Manager",
+        "AWS Certificate Manager",
+        "AWS Directory Service",
+        "AWS Cost Explorer",
+        "AWS CloudFormation",
+        "AWS CodeArtifact",
+        "AWS CodeCommit",
+        "AWS App Runner",
+        "AWS Elemental MediaConvert",
+        "AWS Elemental MediaLive",
+        "Amazon Location Service",
+        "Amazon Pinpoint",
+        "AWS Elastic Disaster Recovery",
+        "Amazon Managed Grafana",
+        "Amazon Managed Service for Prometheus",
+        "Amazon Detective",
+    )
     rhythms, anything = tuple(RHYTHMS), ("Usage", "Units", 1_000)
     return head + tuple(
         _service(name, 8 + 67 * rank % 61, rhythms[rank % len(rhythms)], 15 + 7 * rank % 60, anything)
@@ -390,12 +410,57 @@ _MEDIUM = (
     ("sandbox", "platform", "dev", "Corporate", 20),
 )
 _DOMAINS = (
-    "billing", "catalogue", "checkout", "claims", "clickstream", "content", "crm", "customers", "delivery", "devices",
-    "discovery", "documents", "events", "finance", "fraud", "fulfilment", "gateway", "identity", "images", "insights",
-    "inventory", "ledger", "logistics", "loyalty", "mailing", "maps", "marketing", "media", "mobile", "offers",
-    "orders", "partners", "payments", "pricing", "profiles", "promotions", "ratings", "reporting", "returns", "rides",
-    "routing", "search", "sessions", "shipping", "stores", "suppliers", "support", "telemetry", "trading", "warehouse",
-)  # fmt: skip
+    "billing",
+    "catalogue",
+    "checkout",
+    "claims",
+    "clickstream",
+    "content",
+    "crm",
+    "customers",
+    "delivery",
+    "devices",
+    "discovery",
+    "documents",
+    "events",
+    "finance",
+    "fraud",
+    "fulfilment",
+    "gateway",
+    "identity",
+    "images",
+    "insights",
+    "inventory",
+    "ledger",
+    "logistics",
+    "loyalty",
+    "mailing",
+    "maps",
+    "marketing",
+    "media",
+    "mobile",
+    "offers",
+    "orders",
+    "partners",
+    "payments",
+    "pricing",
+    "profiles",
+    "promotions",
+    "ratings",
+    "reporting",
+    "returns",
+    "rides",
+    "routing",
+    "search",
+    "sessions",
+    "shipping",
+    "stores",
+    "suppliers",
+    "support",
+    "telemetry",
+    "trading",
+    "warehouse",
+)
 _UNITS = ("Retail", "Finance", "Logistics", "Analytics", "Corporate")
 _STAGES = (("prod", "prod", 100), ("data", "prod", 60), ("staging", "staging", 25), ("dev", "dev", 18))
 
@@ -445,8 +510,7 @@ def _pairs(
         for account in range(scale.accounts)
     )
     at_least_one = {
-        (service, digest("home", size.value, seed, service) % scale.accounts)
-        for service in range(scale.services)
+        (service, digest("home", size.value, seed, service) % scale.accounts) for service in range(scale.services)
     }
     # Compute and its surroundings are needed everywhere that something is simulated upon.
     at_least_one |= {(service, account) for service in (0, 1) for account in range(scale.accounts)}

@@ -11,19 +11,12 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from farthing.simulator.bill import METRICS, Amounts
-from farthing.simulator.cost_explorer import RecordedAmount
 from farthing.simulator.organisation import Leaf
+from farthing.simulator.request import LEAF_FIELDS
+from farthing.simulator.source import METRICS, Amounts, RecordedAmount
 
 NO_ACCOUNT = "000000000000"
 _DAY = timedelta(days=1)
-_FIELDS = {
-    "SERVICE": "service",
-    "LINKED_ACCOUNT": "account",
-    "REGION": "region",
-    "RECORD_TYPE": "record_type",
-    "USAGE_TYPE": "usage_type",
-}
 
 
 class ReplayError(ValueError):
@@ -148,9 +141,7 @@ class _Maker:
             if not all(isinstance(key, str) for key in keys):
                 raise ReplayError(f"{start}: a group's Keys are not strings")
             if shape is not None and len(shape) != len(keys):
-                raise ReplayError(
-                    f"{start}: a group has {len(keys)} keys, not the {len(shape)} of GroupDefinitions"
-                )
+                raise ReplayError(f"{start}: a group has {len(keys)} keys, not the {len(shape)} of GroupDefinitions")
             leaf = self._leaf(keys, shape or tuple(_guess(key) for key in keys))
             if leaf in lines:
                 raise ReplayError(f"{start}: {', '.join(keys) or 'the total'} is recorded twice")
@@ -208,8 +199,8 @@ def _make_leaf(keys: tuple[str, ...], shape: tuple[tuple[str, str], ...]) -> Lea
             value = key.partition("$")[2]
             if value:
                 (tags if kind == "TAG" else categories).append((name, value))
-        elif name in _FIELDS:
-            fields[_FIELDS[name]] = key
+        elif name in LEAF_FIELDS:
+            fields[LEAF_FIELDS[name]] = key
         else:
             others.append((name, key))
     return Leaf(tags=tuple(tags), categories=tuple(categories), others=tuple(others), **fields)

@@ -1,7 +1,7 @@
-"""The simulator over HTTP: AWS JSON 1.1 on a loopback address, enough for any AWS SDK, the AWS CLI and other tools.
+"""The simulator over HTTP: AWS JSON 1.1 on a loopback address, enough for AWS's SDKs and CLI and for other tools.
 
-`POST /` with an X-Amz-Target is the service; `GET /_farthing/status` tells what was asked so far. Signatures are not
-checked, but there must be one.
+`POST /` with an X-Amz-Target is the service; `GET /_farthing/status` tells what was asked so far. Signatures are
+not checked, but there must be one.
 """
 
 from __future__ import annotations
@@ -108,9 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == STATUS_PATH:
             self._send(200, self.server.status(), "application/json")
         else:
-            self._protocol_error(
-                ServiceError("UnknownOperationException", f"Nothing at {self.path[:200]}", 404)
-            )
+            self._protocol_error(ServiceError("UnknownOperationException", f"Nothing at {self.path[:200]}", 404))
 
     def _serve(self) -> dict[str, Any]:
         body = self._body()
@@ -120,9 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         operation = target.removeprefix(TARGET_PREFIX)
         if operation == target or operation != "GetCostAndUsage":
             known = target.startswith(TARGET_PREFIX) and operation.isalnum()
-            message = (
-                f"{operation[:80]} is not simulated; GetCostAndUsage is" if known else "Unknown operation"
-            )
+            message = f"{operation[:80]} is not simulated; GetCostAndUsage is" if known else "Unknown operation"
             raise self._counted("UnknownOperationException", message)
         try:
             request = json.loads(body)
@@ -135,21 +131,17 @@ class _Handler(BaseHTTPRequestHandler):
         return ServiceError(code, message, status)
 
     def _body(self) -> bytes:
-        """The whole body. What cannot be read to its end ends the connection, or the next request would begin amid it."""
+        """The whole body. What cannot be read to its end ends the connection: the next request would begin amid it."""
         if self.headers.get("Transfer-Encoding"):
             self.close_connection = True
-            raise self._counted(
-                "SerializationException", "Send a Content-Length; chunked bodies are not read.", 411
-            )
+            raise self._counted("SerializationException", "Send a Content-Length; chunked bodies are not read.", 411)
         text = self.headers.get("Content-Length", "")
         if not (text.isascii() and text.isdigit()):
             self.close_connection = True
             raise self._counted("SerializationException", "Content-Length is missing or not a number.", 411)
         if len(text) > 12 or int(text) > LARGEST_BODY:
             self.close_connection = True
-            raise self._counted(
-                "RequestEntityTooLarge", f"The body is larger than {LARGEST_BODY} bytes.", 413
-            )
+            raise self._counted("RequestEntityTooLarge", f"The body is larger than {LARGEST_BODY} bytes.", 413)
         body = self.rfile.read(int(text))
         if len(body) < int(text):
             self.close_connection = True
@@ -176,12 +168,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What the base class cannot parse, in the protocol's shape instead of an HTML page."""
         self.close_connection = True
         self._protocol_error(ServiceError("SerializationException", message or "Bad request", int(code)))
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Quiet: the status page tells what was asked."""
 
 

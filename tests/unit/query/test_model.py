@@ -1,0 +1,89 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farthing.errors import UsageError
+from farthing.query.model import COLUMNS, METRICS, Filter, in_order, parse_by, parse_metrics, parse_where
+
+
+def test_terms_of_one_key_are_alternatives_and_keys_stand_apart():
+    assert parse_where("service:EC2 -account:prod service:'Amazon S3' currency:USD 'service:A B'") == (
+        Filter("ServiceName", ("EC2", "Amazon S3", "A B")),
+        Filter("SubAccountId", ("prod",), exclude=True),
+        Filter("BillingCurrency", ("USD",)),
+    )
+
+
+def test_a_value_may_hold_a_colon_and_a_key_any_case_or_its_focus_name():
+    assert parse_where("Service:a:b ServiceName:c") == (Filter("ServiceName", ("a:b", "c")),)
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_nothing_filters_nothing(text):
+    assert parse_where(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("EC2", "'EC2' has no key; write key:value, such as service:EC2"),
+        ("-EC2", "such as service:EC2"),
+        ("servise:EC2", "'servise' is unknown, the nearest is service"),
+        ("acount:x", "the nearest is account"),
+        (":x", "'' is unknown"),
+        ("service:", "has no value"),
+        ("service:O'Brien", "a quote is not closed"),
+        ("day:2026-10-01", "--period"),
+        ("month:2026-10", "--period"),
+    ],
+)
+def test_wrong_terms_are_named(text, says):
+    with pytest.raises(UsageError, match="--where") as raised:
+        parse_where(text)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@given(st.text())
+def test_any_text_is_filters_or_a_usage_error(text):
+    try:
+        filters = parse_where(text)
+    except UsageError:
+        return
+    assert all(term.column in COLUMNS and all(term.values) for term in filters)
+
+
+def test_by_takes_aliases_focus_names_commas_and_repeats():
+    assert parse_by(["day,service", "SubAccountId", "date", " account-name "]) == (
+        "ChargePeriodStart",
+        "ServiceName",
+        "SubAccountId",
+        "SubAccountName",
+    )
+
+
+def test_an_unknown_column_or_metric_is_answered_with_the_nearest():
+    with pytest.raises(UsageError, match=r"--by: 'acount' is unknown, the nearest is account; there are day \("):
+        parse_by(["acount"])
+    with pytest.raises(UsageError, match="--metric: 'biled' is unknown, the nearest is billed"):
+        parse_metrics(["biled"])
+
+
+def test_metrics_take_aliases_focus_names_and_custom_columns():
+    assert parse_metrics(["billed,EffectiveCost", "unblended", "x_Mine"]) == (
+        "BilledCost",
+        "EffectiveCost",
+        "x_UnblendedCost",
+        "x_Mine",
+    )
+    assert parse_metrics([]) is None
+
+
+def test_known_metrics_come_first():
+    assert in_order(["x_b", "x_AmortizedCost", "a", "BilledCost"]) == ("BilledCost", "x_AmortizedCost", "a", "x_b")
+
+
+def test_no_two_things_share_a_spelling():
+    for things in (COLUMNS.values(), METRICS.values()):
+        spellings = [spelling.lower() for thing in things for spelling in (thing.name, *thing.aliases)]
+        assert len(spellings) == len(set(spellings))

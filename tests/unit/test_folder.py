@@ -1,0 +1,62 @@
+"""What only the local folder can meet: a file in the way, a full disk, a crash between two steps."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from farthing.errors import LedgerError
+from farthing.ledger.folder import FolderStore
+
+KEY = "cost_data/daily/2026-11-22.json"
+
+
+def test_a_home_that_is_a_file(tmp_path):
+    home = tmp_path / "home"
+    home.write_text("mine")
+    store = FolderStore(home)
+    for act in (lambda: store.read(KEY), lambda: store.create(KEY, b"x"), lambda: list(store.keys("cost_data/"))):
+        with pytest.raises(LedgerError, match=r"set FARTHING_HOME to a folder"):
+            act()
+    assert home.read_text() == "mine"
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
+def test_a_full_disk_leaves_the_old_object(tmp_path, monkeypatch, step):
+    store = FolderStore(tmp_path)
+    etag = store.create(KEY, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if step == "fsync":
+        monkeypatch.setattr(os, "fsync", full)
+    elif step == "replace":
+        monkeypatch.setattr(Path, "replace", full)
+    else:
+        monkeypatch.setattr("farthing.ledger.folder._write_durably", full)
+    with pytest.raises(LedgerError, match=r"the disk .* is full; nothing was half-written"):
+        store.replace(KEY, b"new", etag)
+    monkeypatch.undo()
+    assert store.read(KEY).data == b"old"
+    assert list(store.keys("cost_data/")) == [KEY]
+    assert not (tmp_path / ".writing").exists()
+
+
+def test_what_a_crash_left_is_neither_read_nor_in_the_way(tmp_path):
+    store = FolderStore(tmp_path)
+    (tmp_path / ".writing").write_bytes(b"half of a rep")
+    assert list(store.keys("cost_data/")) == []
+    store.create(KEY, b"whole")
+    assert store.read(KEY).data == b"whole"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_no_permission(tmp_path, monkeypatch, number):
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(LedgerError, match="no permission to use"):
+        FolderStore(tmp_path / "x").create(KEY, b"x")
