@@ -153,7 +153,7 @@ class App:
         from farthing.aws import AWS_ERRORS, CONFIG, explain
 
         session = self._session()
-        arguments: dict[str, Any] = {"config": CONFIG, "region_name": session.region_name or "us-east-1"}
+        arguments: dict[str, Any] = {"config": CONFIG, "region_name": _region(session)}
         role = self.settings.ce_role_arn
         if role is None:
             return arguments
@@ -174,7 +174,8 @@ class App:
 
         name = self.settings.slack_secret_name or ""
         try:
-            client = self._session().client("secretsmanager", config=CONFIG)
+            session = self._session()
+            client = session.client("secretsmanager", config=CONFIG, region_name=_region(session))
             text = client.get_secret_value(SecretId=name)["SecretString"]
         except AWS_ERRORS as error:
             raise explain(error, f"Secrets Manager (secret {name})", "secretsmanager:GetSecretValue") from error
@@ -231,6 +232,11 @@ def open_app(
     stored = app.store.read(CONFIG_KEY)
     text = _decoded(stored.data, app.store.locate(CONFIG_KEY)) if stored else None
     return _app(environment, text, app.store.locate(CONFIG_KEY), preview, required)
+
+
+def _region(session: "boto3.session.Session") -> str:
+    """AWS_REGION is what Lambda sets and people use; boto3 itself reads only AWS_DEFAULT_REGION and the profile."""
+    return os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
 
 
 def _app(

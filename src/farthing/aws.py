@@ -4,8 +4,8 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError as AWSConnectionError,
     CredentialRetrievalError,
-    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
@@ -110,7 +110,7 @@ def explain(error: Exception, service: str, action: str) -> FarthingError:
         return AnswerError(
             f"{service} answered something else than its protocol: is a proxy in between? ({_line(error)})"
         )
-    if isinstance(error, EndpointConnectionError | HTTPClientError):
+    if isinstance(error, AWSConnectionError | HTTPClientError):
         return UnreachableError(
             f"{service} cannot be reached ({_line(error)}): check the network, the proxy and any AWS_ENDPOINT_URL"
         )

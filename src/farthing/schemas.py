@@ -61,8 +61,7 @@ DAILY_REPORT: dict[str, Any] = {
                     "totals": _TOTALS,
                     "charges": {
                         **_CHARGES,
-                        "description": "this state's rows that differ from the next state's; a row that did not exist yet "
-                        "has zero amounts",
+                        "description": "rows that differ from the next state; one that did not exist yet is zero",
                     },
                 },
             },

@@ -376,3 +376,15 @@ def test_the_estimate_is_what_is_then_billed(trial):
     trial.run()
     expected = plan_daily(trial.place).requests
     assert trial.run().record.billed_requests == expected == 6
+
+
+def test_a_channel_that_cannot_even_be_set_up_is_a_failed_delivery(trial):
+    other = RecordingChannel("pager")
+    trial.slack.failing = AccessError("the secret cannot be read")
+    place = workplace(trial.client, trial.store, trial.slack, other, **trial.settings)
+    result = collect(place, invocation="a")
+    assert "the secret cannot be read" in str(result.failures[0])
+    assert other.days == [[ago(1)]]
+    trial.slack.failing = None
+    trial.run()
+    assert trial.slack.days == [[ago(1)]]

@@ -117,9 +117,11 @@ def test_n_months_are_whole_months_and_adjoin_this_one(today, count):
 
 @given(day=DAYS)
 def test_a_year_is_its_quarters_is_its_months(day):
-    def days(*texts):
+    def days(*texts: str) -> list[date]:
         return [one for text in texts for one in parse_period(text, TODAY)]
 
     year = f"{day.year:04d}"
-    assert days(year) == days(*(f"{year}-Q{n}" for n in range(1, 5))) == days(*(f"{year}-{n:02d}" for n in range(1, 13)))
+    assert (
+        days(year) == days(*(f"{year}-Q{n}" for n in range(1, 5))) == days(*(f"{year}-{n:02d}" for n in range(1, 13)))
+    )
     assert parse_period(str(day), TODAY) == Period(day, day + timedelta(days=1))

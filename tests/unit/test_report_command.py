@@ -293,7 +293,7 @@ def test_totals_may_be_negative_or_nothing(app, folder):
 
 def test_two_currencies_without_a_filter(app, folder):
     write(folder, "2026-10-03", [("A", "1", None, "1", "1")], "EUR")
-    with pytest.raises(CurrencyError, match="EUR and USD.*ask for one currency"):
+    with pytest.raises(CurrencyError, match=r"EUR and USD.*ask for one currency"):
         report(*ALL)
     assert parsed(*ALL, "--where", "currency:EUR")["totals"]["BilledCost"] == "1"
 
@@ -359,5 +359,3 @@ def test_help_loads_neither_duckdb_nor_rich():
         "assert not {'duckdb', 'rich', 'boto3', 'botocore'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-

@@ -12,7 +12,7 @@ import msgspec
 
 from farthing.alerts.channels import Channel
 from farthing.alerts.policy import grouped
-from farthing.errors import ConflictError, CorruptError, DeliveryError, LedgerError
+from farthing.errors import ConflictError, CorruptError, DeliveryError, FarthingError, LedgerError
 from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store
 from farthing.model import Alert, Delivery, DeliveryState
@@ -103,7 +103,7 @@ class Outbox:
                     continue
                 try:
                     self._deliver(channel, claimed)
-                except DeliveryError as error:
+                except FarthingError as error:  # also a secret that cannot be read: the alert waits, unclaimed
                     failed += len(claimed)
                     problems.append(
                         f"{len(claimed)} alert(s) of {claimed[0].rule!r} not delivered to {channel.name}: {error}"

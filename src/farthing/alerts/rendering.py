@@ -69,7 +69,9 @@ def _row_line(row: BreakdownRow, currency: str, name: str) -> str:
     if row.change is None or row.usual is None:
         return f"{text} (no earlier weeks to compare with)"
     percent = percent_of(row.change, row.usual)
-    by = f", {percent:+,} %" if percent is not None else (", new" if not row.usual else "")
+    if not row.usual:
+        return f"{text} ({signed(row.change)}, new)"
+    by = f", {percent:+,} %" if percent is not None else ""
     return f"{text} ({signed(row.change)}{by} against usual)"
 
 

@@ -1,11 +1,12 @@
 """Tables for people, by rich. Imported only by commands that print one, when they do.
 
 Names come from bills, so they are shown as they are: no markup is read in them, and no control character
-reaches the terminal. Amounts are rounded here (by :mod:`farthing.wording`) and nowhere before.
+reaches the terminal. Amounts are rounded here and nowhere before.
 """
 
 import sys
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from rich import box
 from rich.console import Console
@@ -16,6 +17,12 @@ from rich.text import Text
 def printable(text: str) -> str:
     """A text without the characters that move a cursor, change colours or turn the direction of writing."""
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
+
+
+def cents(amount: Decimal) -> str:
+    """An amount for a column of a table: thousands separators, two decimals whatever its size, never '-0.00'."""
+    text = format(amount, ",.2f")
+    return "0.00" if text == "-0.00" else text
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -21,7 +21,7 @@ from farthing.query.model import (
     parse_metrics,
     parse_where,
 )
-from farthing.wording import number, several
+from farthing.wording import several
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,19 +137,14 @@ def as_json_text(result: Result) -> str:
 
 def as_csv(result: Result) -> str:
     """The rows with a header, exact; a name that a spreadsheet would run as a formula gets an apostrophe."""
-    import csv
-    import io
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     with_currency = "BillingCurrency" not in result.columns
     currency = ["BillingCurrency"] if with_currency else []
-    writer.writerow([*result.columns, *currency, *result.metrics])
+    lines = [_csv_line([*result.columns, *currency, *result.metrics])]
     for row in result.rows:
         names = [_no_formula("" if key is None else str(key)) for key in row.keys]
         money = [result.currency or ""] if with_currency else []
-        writer.writerow([*names, *money, *map(plain, row.amounts)])
-    return out.getvalue()
+        lines.append(_csv_line([*names, *money, *map(plain, row.amounts)]))
+    return "".join(lines)
 
 
 def as_markdown(result: Result) -> str:
@@ -201,7 +196,7 @@ def _with_account_names(group_by: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
-    from farthing.cli._tables import console, table
+    from farthing.cli._tables import cents, console, table
 
     result = _for_people(result, asked=asked)
     rows = list(result.rows)
@@ -210,7 +205,7 @@ def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
         rows, names = _largest(result, top)
     total = result.totals[0] if result.totals else Decimal(0)
     cells = [
-        [*name, *map(number, row.amounts), _share(row.amounts[0] if row.amounts else total, total)]
+        [*name, *map(cents, row.amounts), _share(row.amounts[0] if row.amounts else total, total)]
         for name, row in zip(names, rows, strict=True)
     ]
     out = console()
@@ -220,7 +215,7 @@ def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
             [*(COLUMNS[column].label for column in result.columns), *_amount_headers(result), "Share"],
             len(result.columns),
             cells,
-            [*labels, *map(number, result.totals), _share(total, total)] if labels else (),
+            [*labels, *map(cents, result.totals), _share(total, total)] if labels else (),
         )
         out.print(made)
     else:
@@ -286,7 +281,9 @@ def _warnings(result: Result, today: date) -> list[str]:
             f"ledger ({_day_list(missing)}): fetch with `farthing backfill --start {missing[0]} --end {end}`"
         )
     for metric, count in result.days_lacking.items():
-        warnings.append(f"{several(count, 'day')} {'has' if count == 1 else 'have'} no {metric}: its sums leave them out")
+        warnings.append(
+            f"{several(count, 'day')} {'has' if count == 1 else 'have'} no {metric}: its sums leave them out"
+        )
     return warnings
 
 
@@ -304,8 +301,8 @@ def _no_match(engine: "Engine", result: Result, filters: Sequence[Filter]) -> li
         for value in () if term.exclude else term.values:
             if "*" in value or value.lower() in folded:
                 continue
-            near = get_close_matches(value.lower(), folded, n=1, cutoff=0.4)
-            near = near or [name for name in folded if value.lower() in name][:1]
+            holding = [name for name in folded if value.lower() in name]
+            near = holding or get_close_matches(value.lower(), folded, n=1, cutoff=0.5)
             nearest = f"; the nearest is {folded[near[0]]!r}" if near else ""
             hints.append(f"nothing has the {COLUMNS[term.column].label.lower()} {value!r}{nearest}; * matches a part")
     return hints
@@ -343,6 +340,16 @@ def _names(result: Result, row: Row) -> list[str]:
         "(no name)" if key is None else f"{key:%Y-%m}" if column == "BillingPeriodStart" else str(key)
         for column, key in zip(result.columns, row.keys, strict=True)
     ]
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    import csv
+    import io
+
+    out = io.StringIO(newline="")
+    # Only with this end of line does every version of the module quote a lone carriage return.
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _no_formula(text: str) -> str:

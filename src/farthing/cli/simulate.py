@@ -73,7 +73,9 @@ def command(
         server = make_server(simulator, host, port)
     except OSError as error:
         reason = error.strerror or str(error)
-        _fail(f"cannot listen on {host} port {port}: {reason}. Choose another --port, or 0 for a free one.", 1)
+        raise _Failed(
+            f"cannot listen on {host} port {port}: {reason}. Choose another --port, or 0 for a free one."
+        ) from error
     try:
         click.echo(server.url)
         click.echo(_hint(server.url, source), err=True)
@@ -97,11 +99,11 @@ def _source(
 
     if replay is not None:
         if truth is not None or today is not None or anchor is not None:
-            _fail("--replay brings its own days and no truth: leave out --today, --anchor and --truth", 2)
+            raise _Misused("--replay brings its own days and no truth: leave out --today, --anchor and --truth")
         try:
             return read(replay)
         except ReplayError as error:
-            _fail(str(error), 2)
+            raise _Misused(str(error)) from error
     try:
         bill = Bill(
             size,
@@ -110,7 +112,7 @@ def _source(
             anchor=anchor.date() if anchor else None,
         )
     except (ValueError, OverflowError) as error:
-        _fail(str(error), 2)
+        raise _Misused(str(error)) from error
     if truth is not None:
         _write_truth(bill, truth)
     return bill
@@ -132,7 +134,7 @@ def _write_truth(bill: Bill, path: Path) -> None:
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        _fail(f"cannot write {path}: {error.strerror or error}", 1)
+        raise _Failed(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _check_loopback(host: str) -> None:
@@ -143,7 +145,7 @@ def _check_loopback(host: str) -> None:
     except ValueError:
         loopback = False
     if not loopback or ":" in host:
-        _fail(f"--host {host} is not an IPv4 loopback address: the simulator serves this machine only", 2)
+        raise _Misused(f"--host {host} is not an IPv4 loopback address: the simulator serves this machine only")
 
 
 def _utc_today() -> date:
@@ -164,7 +166,13 @@ def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    error = click.ClickException(message)
-    error.exit_code = code
-    raise error
+class _Failed(click.ClickException):
+    """One line on stderr; something outside is in the way."""
+
+    exit_code = 1
+
+
+class _Misused(click.ClickException):
+    """One line on stderr; the command was asked for something that cannot be."""
+
+    exit_code = 2

@@ -99,6 +99,8 @@ def _pages(text: str) -> list[Any]:
         try:
             document = [json.loads(line) for line in lines]
         except (ValueError, RecursionError):
+            document = []
+        if not document:
             raise ReplayError(f"not JSON: {error}") from error
     pages = document if isinstance(document, list) else [document]
     if not pages or not all(isinstance(page, dict) and "ResultsByTime" in page for page in pages):

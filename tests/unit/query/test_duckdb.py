@@ -111,13 +111,13 @@ def test_sums_that_leave_the_range_are_an_error_not_another_number(tmp_path, wri
     largest = "99999999999999999999.999999999999999999"
     write_day(DAY, [("A", "1", None, {"BilledCost": largest})])
     write_day(DAY + timedelta(days=1), [("A", "1", None, {"BilledCost": largest})])
-    # Some versions of DuckDB can answer with one more digit; then it must be the exact one.
+    # DuckDB 1.2 has room for one more digit in a sum; then it must be the exact one.
+    answer: Decimal | str
     try:
-        result = ask(tmp_path)
+        answer = ask(tmp_path).totals[0]
     except LedgerError as error:
-        assert "verflow" in str(error)
-    else:
-        assert result.totals == (2 * Decimal(largest),)
+        answer = str(error)
+    assert answer == Decimal("199999999999999999999.999999999999999998") or "verflow" in str(answer)
 
 
 def test_only_files_of_the_period_are_read_and_others_are_left_alone(tmp_path, write_day):
@@ -128,12 +128,16 @@ def test_only_files_of_the_period_are_read_and_others_are_left_alone(tmp_path, w
     assert days_in(tmp_path) == (date(2026, 9, 30), DAY, date(2026, 10, 4))
 
 
-@pytest.mark.parametrize("name", ["[x]", "a*b", "what?", "it's", 'say "x"', "year=2026", "données", "back\\slash", "{a,b}"])
+@pytest.mark.parametrize(
+    "name", ["[x]", "a*b", "what?", "it's", 'say "x"', "currency=GBP", "données", "back\\slash", "{a,b}"]
+)
 def test_any_folder_name(tmp_path, name):
     folder = tmp_path / name
-    folder.mkdir()
-    (folder / f"{DAY}.json").write_text(json.dumps(report(DAY, GOOD)))
-    assert ask(folder).totals == (Decimal("3.5"),)
+    for sibling in (folder, tmp_path / "aXb", tmp_path / "x"):
+        sibling.mkdir()
+        (sibling / f"{DAY}.json").write_text(json.dumps(report(DAY, GOOD)))
+    result = ask(folder)
+    assert (result.totals, result.currency) == ((Decimal("3.5"),), "USD")
 
 
 def test_a_report_of_many_megabytes(tmp_path, write_day):
@@ -152,7 +156,7 @@ def test_a_folder_that_is_a_file(tmp_path):
 
 def test_a_report_that_is_a_folder(tmp_path):
     (tmp_path / f"{DAY}.json").mkdir()
-    with pytest.raises(LedgerError, match="2026-10-01.json"):
+    with pytest.raises(LedgerError, match=r"2026-10-01\.json"):
         ask(tmp_path)
 
 
@@ -164,5 +168,7 @@ def test_what_it_knows_of_a_metric_name_is_only_its_name(tmp_path, write_day):
 
 
 def test_nothing_is_left_in_the_working_directory_and_duckdb_is_loaded_only_when_used():
-    code = "import sys, farthing.query.engines.duckdb, farthing.cli.report; assert 'duckdb' not in sys.modules, 'loaded'"
+    code = (
+        "import sys, farthing.query.engines.duckdb, farthing.cli.report; assert 'duckdb' not in sys.modules, 'loaded'"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

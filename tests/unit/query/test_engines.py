@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from farthing.errors import CurrencyError, UsageError
 from farthing.model import Period, exact_sum
 from farthing.query.engines import ENGINES
-from farthing.query.model import COLUMNS, Filter, Query, parse_where
+from farthing.query.model import COLUMNS, Filter, Key, Query, Result, parse_where
 
 from .conftest import report
 
@@ -55,7 +55,7 @@ def day(offset: int) -> date:
     return START + timedelta(days=offset)
 
 
-def keys(result) -> list[tuple]:
+def keys(result: Result) -> list[tuple[Key, ...]]:
     return [row.keys for row in result.rows]
 
 
@@ -146,7 +146,9 @@ def test_filters(ask, write_day, where, matched):
     assert {row.keys[0] for row in ask(Query(PERIOD, filters=parse_where(where))).rows} == matched
 
 
-@pytest.mark.parametrize("name", ["it's", 'say "x"', "back\\slash", "数据 🦆", "a\nb", "'; DROP TABLE charges; --", "$1 ?"])
+@pytest.mark.parametrize(
+    "name", ["it's", 'say "x"', "back\\slash", "数据 🦆", "a\nb", "'; DROP TABLE charges; --", "$1 ?"]
+)
 def test_any_name_is_found_by_itself(ask, write_day, name):
     write_day(day(0), [(name, "1", name, billed("1")), ("other", "2", None, billed("2"))])
     for column in ("ServiceName", "SubAccountId", "SubAccountName"):
@@ -154,7 +156,9 @@ def test_any_name_is_found_by_itself(ask, write_day, name):
         assert keys(result) == [(name, name)]
 
 
-@pytest.mark.parametrize("value", ["' OR 1=1 --", "x' UNION SELECT 1,2 --", "'; DROP TABLE charges; --", "\\' OR '1", "?"])
+@pytest.mark.parametrize(
+    "value", ["' OR 1=1 --", "x' UNION SELECT 1,2 --", "'; DROP TABLE charges; --", "\\' OR '1", "?"]
+)
 def test_sql_in_a_value_matches_nothing_and_breaks_nothing(ask, write_day, value):
     write_day(day(0), [("A", "1", None, billed("1"))])
     for column in ("ServiceName", "SubAccountId", "SubAccountName"):
@@ -249,7 +253,9 @@ GROUPINGS = st.lists(st.sampled_from(sorted(COLUMNS)), unique=True, max_size=3).
 FILTERS = st.builds(
     Filter,
     st.sampled_from(["ServiceName", "SubAccountId", "SubAccountName"]),
-    st.lists(st.sampled_from(["EC2", "*", "e*", "*2", "1", "prod", "ÉTÉ", "*d*", "zzz"]), min_size=1, max_size=2).map(tuple),
+    st.lists(st.sampled_from(["EC2", "*", "e*", "*2", "1", "prod", "ÉTÉ", "*d*", "zzz"]), min_size=1, max_size=2).map(
+        tuple
+    ),
 )
 
 

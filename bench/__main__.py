@@ -1,0 +1,21 @@
+"""`make bench`: every benchmark, each against its named reference in the same run; `--smoke` is the short form."""
+
+import argparse
+
+from bench import daily_run
+
+
+def main() -> None:
+    """Runs them and prints their tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="the small organisation, once: only shows that it works")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; medians are shown")
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        daily_run.main(("small",), rounds=1)
+    else:
+        daily_run.main(("small", "medium", "large"), rounds=arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
