@@ -1,0 +1,1 @@
+"""Benchmarks: speed and memory, each against a named reference in the same run."""

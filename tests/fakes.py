@@ -99,7 +99,9 @@ class FakeCostExplorer:
         self.requests.append(request)
         start, end = (date.fromisoformat(request["TimePeriod"][name]) for name in ("Start", "End"))
         days = sorted((day for day in self.bill if start <= day < end), reverse=self.reverse)
-        flat = [(day, key) for day in days for key in (sorted(self.bill[day]) or [None])]
+        flat: list[tuple[date, tuple[str, str] | None]] = [
+            (day, key) for day in days for key in (sorted(self.bill[day]) or (None,))
+        ]
         place = int(request.get("NextPageToken", "0"))
         results: list[dict[str, Any]] = []
         for day, key in flat[place : place + self.page_size]:

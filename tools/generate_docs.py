@@ -1,7 +1,7 @@
 """Writes the generated pages of docs/reference: settings, commands, metrics.
 
-    python tools/generate_docs.py           writes the pages
-    python tools/generate_docs.py --check   writes nothing; exit 1 with the names of the pages that are not up to date
+python tools/generate_docs.py           writes the pages
+python tools/generate_docs.py --check   writes nothing; exit 1 with the names of the pages that are not up to date
 """
 
 import ast

@@ -22,8 +22,7 @@ from farthing.ledger.store import Store
 from farthing.model import Alert, DailyReport, Period, RunRecord
 from farthing.settings import Settings
 from farthing.signals.thresholds import KIND, DayAmounts, ThresholdRule, amounts_of, judge, total_rule
-from farthing.sources import CostSource, OnPage
-from farthing.sources.cost_explorer import HISTORY_MONTHS, PRICE_PER_REQUEST
+from farthing.sources import HISTORY_MONTHS, PRICE_PER_REQUEST, CostSource, OnPage
 
 LEAST_WINDOW_DAYS = 3
 """Days: the request cap never shrinks the window below this, because the last two are still filling up."""

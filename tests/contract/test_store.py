@@ -8,12 +8,12 @@ from pathlib import Path
 import boto3
 import pytest
 from moto import mock_aws
+from tests.fakes import MemoryStore
 
 from farthing.errors import ConflictError, LedgerError
 from farthing.ledger.folder import FolderStore
 from farthing.ledger.s3 import S3Store
 from farthing.ledger.store import Store, checked
-from tests.fakes import MemoryStore
 
 KEY = "cost_data/daily/2026-11-22.json"
 

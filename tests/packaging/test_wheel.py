@@ -46,7 +46,10 @@ def test_the_wheel_holds_every_module_and_nothing_else(dist):
 
 
 def test_the_installed_command_works_without_the_tree(installed, tmp_path):
-    environment = {**{k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}, "FARTHING_HOME": str(tmp_path / "h")}
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("PYTHON")},
+        "FARTHING_HOME": str(tmp_path / "h"),
+    }
     farthing = installed / "farthing"
     assert run(farthing, "--version", cwd=tmp_path, env=environment).startswith("farthing, version ")
     out = run(farthing, "demo", "--size", "small", "--no-serve", cwd=tmp_path, env=environment)

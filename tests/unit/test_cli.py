@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from tests.fakes import http_receiver
 
 from farthing import cli
 from farthing.schemas import NAMES, schema
@@ -20,7 +21,6 @@ from farthing.simulator.bill import Bill
 from farthing.simulator.cost_explorer import CostExplorerSimulator
 from farthing.simulator.replay import read as read_replay
 from farthing.simulator.server import make_server
-from tests.fakes import http_receiver
 
 SHARED = Path(os.environ.get("FARTHING_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
 RECORDED = SHARED / "cost-explorer-daily-by-service-86d.json"
@@ -202,7 +202,10 @@ def test_a_profile_that_does_not_exist(farthing, monkeypatch):
 @pytest.mark.loopback
 def test_no_network(farthing, monkeypatch, credentials):
     monkeypatch.setenv("AWS_ENDPOINT_URL_COST_EXPLORER", "http://127.0.0.1:9")
-    monkeypatch.setattr("farthing.aws.CONFIG", __import__("botocore.config", fromlist=["Config"]).Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr(
+        "farthing.aws.CONFIG",
+        __import__("botocore.config", fromlist=["Config"]).Config(retries={"total_max_attempts": 1}),
+    )
     one_line(farthing("collect"), 1, "cannot be reached", "check the network")
 
 
@@ -230,7 +233,14 @@ def test_wrong_settings_come_in_one_error(farthing, monkeypatch):
     monkeypatch.setenv("COST_THRESHOLD", "plenty")
     monkeypatch.setenv("FARTHING_SOURCE", "aws")
     monkeypatch.setenv("FARTHING_SLACK_WEBHOOK_URL", "http://example.com/plantedsecret")
-    one_line(farthing("collect"), 2, "3 settings are wrong", "COST_THRESHOLD", "FARTHING_SOURCE", "FARTHING_SLACK_WEBHOOK_URL")
+    one_line(
+        farthing("collect"),
+        2,
+        "3 settings are wrong",
+        "COST_THRESHOLD",
+        "FARTHING_SOURCE",
+        "FARTHING_SLACK_WEBHOOK_URL",
+    )
 
 
 def test_an_unknown_key_in_the_file(farthing, tmp_path):
@@ -291,7 +301,14 @@ def test_the_service_decides_what_is_too_old(farthing, home, small):
 def test_the_demo_ends_with_the_alert_and_the_report_and_runs_again(farthing, home):
     first = farthing("demo", "--size", "small", "--no-serve")
     assert first.code == 0, first.err
-    for part in ("over its threshold", "By service", "alerts   1 new, 1 sent", "Simulated figures", "farthing report", "Total"):
+    for part in (
+        "over its threshold",
+        "By service",
+        "alerts   1 new, 1 sent",
+        "Simulated figures",
+        "farthing report",
+        "Total",
+    ):
         assert part in first.out, part
     assert len(reports(home)) > 540
     again = farthing("demo", "--size", "small", "--no-serve")

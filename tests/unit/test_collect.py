@@ -5,19 +5,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-
-from farthing.collect import backfill, collect, first_of_month, make_plan, plan_daily, window
-from farthing.errors import (
-    AccessError,
-    CorruptError,
-    DeliveryError,
-    RequestCapError,
-    RunError,
-    ScopeError,
-    UnreachableError,
-)
-from farthing.ledger.reports import Reports, key_of
-from farthing.model import Period
 from tests.fakes import (
     EC2,
     NOW,
@@ -32,6 +19,19 @@ from tests.fakes import (
     workplace,
 )
 from tests.unit.test_cost_explorer import client_error
+
+from farthing.collect import backfill, collect, first_of_month, make_plan, plan_daily, window
+from farthing.errors import (
+    AccessError,
+    CorruptError,
+    DeliveryError,
+    RequestCapError,
+    RunError,
+    ScopeError,
+    UnreachableError,
+)
+from farthing.ledger.reports import Reports, key_of
+from farthing.model import Period
 
 
 def flat(days=20, amount="100", **peaks):
@@ -162,7 +162,9 @@ def test_with_the_webhook_down_the_data_is_kept_and_the_next_run_delivers_once(t
     assert len(Reports(trial.store).days()) == 14
     assert trial.slack.attempts == 3
     assert trial.alerts() == {"2026-11-22": "failed"}
-    with pytest.raises(RunError, match=r"not delivered to slack: Slack is busy; it is kept, and the next run tries again"):
+    with pytest.raises(
+        RunError, match=r"not delivered to slack: Slack is busy; it is kept, and the next run tries again"
+    ):
         result.require_success()
     trial.slack.failing = None
     assert trial.run().failures == ()
@@ -350,7 +352,12 @@ def test_the_record_of_a_run(trial):
 
 @pytest.mark.parametrize(
     ("today", "start"),
-    [("2026-11-23", "2026-11-09"), ("2026-11-16", "2026-11-02"), ("2026-11-15", "2026-10-01"), ("2027-01-05", "2026-12-01")],
+    [
+        ("2026-11-23", "2026-11-09"),
+        ("2026-11-16", "2026-11-02"),
+        ("2026-11-15", "2026-10-01"),
+        ("2027-01-05", "2026-12-01"),
+    ],
 )
 def test_the_window_reaches_back_to_last_month_until_the_15th(today, start):
     day = TODAY.fromisoformat(today)

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from moto import mock_aws
+from tests.fakes import DEV, EC2, PROD, S3, ago, http_receiver, report
 
 from farthing.aws_lambda import handler, largest_services
 from farthing.errors import FarthingError, SettingsError
-from tests.fakes import DEV, EC2, PROD, S3, ago, http_receiver, report
 
 pytest.importorskip("aws_lambda_powertools")
 

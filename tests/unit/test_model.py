@@ -29,14 +29,23 @@ def test_a_sum_is_exact_in_any_order(amounts):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1E-7", "0.0000001"), ("-0", "0"), ("-0.000", "0"), ("1.50", "1.5"), ("1E+3", "1000"), ("0E-30", "0"), ("5", "5")],
+    [
+        ("1E-7", "0.0000001"),
+        ("-0", "0"),
+        ("-0.000", "0"),
+        ("1.50", "1.5"),
+        ("1E+3", "1000"),
+        ("0E-30", "0"),
+        ("5", "5"),
+    ],
 )
 def test_spellings_of_a_source(text, value):
     assert plain(parse_amount(text)) == value
 
 
 @pytest.mark.parametrize(
-    "text", ["", "abc", "NaN", "nan", "inf", "-Infinity", "1E-19", "0.1234567890123456789", "1E20", "9" * 21, "1e999999"]
+    "text",
+    ["", "abc", "NaN", "nan", "inf", "-Infinity", "1E-19", "0.1234567890123456789", "1E20", "9" * 21, "1e999999"],
 )
 def test_what_cannot_be_kept_is_refused_by_name(text):
     with pytest.raises(AmountError, match=r"amount"):

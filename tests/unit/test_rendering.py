@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes import DEV, EC2, NOW, PROD, S3, ago, report
 
 from farthing.alerts.policy import Situation, alert_for
 from farthing.alerts.rendering import plain_text, slack_message, slack_test_message
@@ -15,7 +16,6 @@ from farthing.jsontext import pretty
 from farthing.model import Alert, BreakdownRow, Delivery, Scope
 from farthing.signals.thresholds import amounts_of, judge, total_rule
 from farthing.wording import day_name, money, number, several, shortened, signed
-from tests.fakes import DEV, EC2, NOW, PROD, S3, ago, report
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "slack"
 
@@ -125,7 +125,14 @@ def test_the_test_message_says_so():
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [("1234.5", "1,234.50"), ("0", "0.00"), ("-0.004", "-0.0040"), ("0.000123", "0.00012"), ("-12", "-12.00"), ("1e15", "1,000,000,000,000,000.00")],
+    [
+        ("1234.5", "1,234.50"),
+        ("0", "0.00"),
+        ("-0.004", "-0.0040"),
+        ("0.000123", "0.00012"),
+        ("-12", "-12.00"),
+        ("1e15", "1,000,000,000,000,000.00"),
+    ],
 )
 def test_numbers_for_people(amount, text):
     assert number(Decimal(amount)) == text

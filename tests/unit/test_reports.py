@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes import DEV, EC2, NOW, PROD, S3, MemoryStore, report
 
 from farthing.errors import ConflictError, CorruptError, ScopeError
 from farthing.ledger.reports import Reports, decode_report, encode_report, key_of, merge
 from farthing.model import Charge, DailyReport, Source, daily_report, exact_sum, plain
 from farthing.schemas import NAMES, schema
-from tests.fakes import DEV, EC2, NOW, PROD, S3, MemoryStore, report
 
 DAY = date(2026, 11, 20)
 LATER = NOW + timedelta(days=1)
@@ -29,7 +29,8 @@ def reports(draw, day=DAY):
     metrics = draw(METRICS)
     keys = draw(st.lists(st.tuples(TEXT, TEXT), unique=True, max_size=6))
     charges = [
-        Charge(service, account, draw(st.none() | TEXT), tuple(draw(AMOUNT) for _ in metrics)) for service, account in keys
+        Charge(service, account, draw(st.none() | TEXT), tuple(draw(AMOUNT) for _ in metrics))
+        for service, account in keys
     ]
     return daily_report(
         day,
@@ -102,7 +103,11 @@ def test_bytes_are_as_published():
     assert text == text.strip() + "\n"
     document = json.loads(text)
     assert list(document) == sorted(document)
-    assert [(row["ServiceName"], row["SubAccountId"]) for row in document["charges"]] == [(EC2, PROD), (EC2, DEV), (S3, PROD)]
+    assert [(row["ServiceName"], row["SubAccountId"]) for row in document["charges"]] == [
+        (EC2, PROD),
+        (EC2, DEV),
+        (S3, PROD),
+    ]
     assert [row["BilledCost"] for row in document["charges"]] == ["0.0000001", "0", "0.1"]
     assert document["totals"]["BilledCost"] == "0.1000001"
     assert document["collected_at"] == "2026-11-23T08:00:00Z"
@@ -158,7 +163,7 @@ class _Interrupted(MemoryStore):
 
     def __init__(self, other: DailyReport) -> None:
         super().__init__()
-        self._other = other
+        self._other: DailyReport | None = other
 
     def create(self, key: str, data: bytes) -> str:
         if self._other is not None:

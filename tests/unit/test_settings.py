@@ -91,7 +91,9 @@ def test_the_lambda_needs_its_four():
         assert f"{name} is not set" in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://hooks.slack.com/plantedsecret", "ftp://x/plantedsecret", "plantedsecret", "https://"])
+@pytest.mark.parametrize(
+    "url", ["http://hooks.slack.com/plantedsecret", "ftp://x/plantedsecret", "plantedsecret", "https://"]
+)
 def test_a_wrong_webhook_is_refused_without_repeating_it(url):
     with pytest.raises(SettingsError) as caught:
         load({"FARTHING_SLACK_WEBHOOK_URL": url})

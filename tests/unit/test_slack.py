@@ -1,12 +1,12 @@
 """The Slack channel against a receiver on loopback: what is sent, and how each answer is taken."""
 
 import pytest
+from tests.fakes import http_receiver
+from tests.unit.test_rendering import alerts
 
 from farthing.alerts.channels.slack import SlackChannel
 from farthing.errors import DeliveryError
 from farthing.settings import Secret
-from tests.fakes import http_receiver
-from tests.unit.test_rendering import alerts
 
 pytestmark = pytest.mark.loopback
 
@@ -62,7 +62,9 @@ def test_final_answers(receiver, status, said, words):
     assert len(receiver.bodies) == 1
 
 
-@pytest.mark.parametrize(("status", "headers", "after"), [(429, {"Retry-After": "7"}, 7.0), (500, {}, None), (503, {}, None)])
+@pytest.mark.parametrize(
+    ("status", "headers", "after"), [(429, {"Retry-After": "7"}, 7.0), (500, {}, None), (503, {}, None)]
+)
 def test_retryable_answers(receiver, status, headers, after):
     receiver.answers = [(status, "rate_limited", headers)]
     with pytest.raises(DeliveryError) as caught:

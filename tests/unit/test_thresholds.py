@@ -4,6 +4,7 @@ from decimal import Decimal
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes import DEV, EC2, PROD, S3, ago, report
 
 from farthing.model import Scope, exact_sum, plain
 from farthing.signals.thresholds import (
@@ -15,12 +16,15 @@ from farthing.signals.thresholds import (
     judge,
     total_rule,
 )
-from tests.fakes import DEV, EC2, PROD, S3, ago, report
 
 DAY = ago(1)
 REPORT = report(DAY, {(EC2, PROD): "80", (EC2, DEV): "10", (S3, PROD): "30"})
 NAMED = msgspec.structs.replace(
-    REPORT, charges=tuple(msgspec.structs.replace(c, sub_account_name="Prod" if c.sub_account_id == PROD else None) for c in REPORT.charges)
+    REPORT,
+    charges=tuple(
+        msgspec.structs.replace(c, sub_account_name="Prod" if c.sub_account_id == PROD else None)
+        for c in REPORT.charges
+    ),
 )
 
 
@@ -83,7 +87,9 @@ def test_only_the_same_weekday_is_looked_at():
 
 
 @given(
-    st.dictionaries(st.tuples(st.sampled_from("abcdefghijklmnop"), st.sampled_from("xyz")), st.decimals(-50, 50, places=4)),
+    st.dictionaries(
+        st.tuples(st.sampled_from("abcdefghijklmnop"), st.sampled_from("xyz")), st.decimals(-50, 50, places=4)
+    ),
     st.booleans(),
 )
 @settings(deadline=None)
@@ -97,7 +103,9 @@ def test_a_breakdown_adds_up(amounts, by_account):
 
 
 def test_a_breakdown_shows_what_moved_first_also_what_is_gone():
-    history = weeks(70) | {DAY - timedelta(weeks=1): DayAmounts("USD", {(EC2, PROD): Decimal(70), ("Gone", PROD): Decimal(25)})}
+    history = weeks(70) | {
+        DAY - timedelta(weeks=1): DayAmounts("USD", {(EC2, PROD): Decimal(70), ("Gone", PROD): Decimal(25)})
+    }
     rows = breakdown(NAMED, Scope(), history, by_account=False)
     assert [(row.name, row.amount, row.change) for row in rows] == [(S3, 30, 30), ("Gone", 0, -25), (EC2, 90, 20)]
     accounts = breakdown(NAMED, Scope(), {}, by_account=True)

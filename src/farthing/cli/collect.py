@@ -77,9 +77,7 @@ def show_result(result: RunResult, as_json: bool) -> None:
         )
     if result.newest is not None:
         state = "provisional: still filling up" if is_filling(result.newest.date, record.started_at) else "complete"
-        to.print(
-            f"newest   {day_name(result.newest.date)}: {money(result.newest.total(), result.newest.currency)} ({state})",
-            markup=False,
-        )
+        total = money(result.newest.total(), result.newest.currency)
+        to.print(f"newest   {day_name(result.newest.date)}: {total} ({state})", markup=False)
     counts = f"{record.alerts_created} new, {record.alerts_sent} sent, {record.alerts_suppressed} only recorded"
     to.print(f"alerts   {counts}{f', {record.alerts_failed} failed' if record.alerts_failed else ''}", markup=False)

@@ -7,7 +7,7 @@ import click
 from farthing.cli._context import console, current_app
 from farthing.collect import plan_daily
 from farthing.jsontext import pretty
-from farthing.sources.cost_explorer import PRICE_PER_REQUEST
+from farthing.sources import PRICE_PER_REQUEST
 from farthing.wording import several
 
 DAYS_PER_MONTH = Decimal("30.4375")

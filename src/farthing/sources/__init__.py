@@ -2,10 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from farthing.errors import SourceError
 from farthing.model import DailyReport, Period, Source
+
+PRICE_PER_REQUEST = Decimal("0.01")
+"""USD for each request that Cost Explorer answers; every page is one, a refused one is free.
+https://aws.amazon.com/aws-cost-management/pricing/"""
+
+HISTORY_MONTHS = 13
+"""Months before the current one that Cost Explorer keeps by day."""
 
 OnPage = Callable[[int, int], None]
 """Called after each page with the pages and the groups so far."""

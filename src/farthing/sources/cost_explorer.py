@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
@@ -11,12 +10,6 @@ from farthing.aws import AWS_ERRORS, explain
 from farthing.errors import AmountError, AnswerError, RequestCapError, SourceError
 from farthing.model import Charge, DailyReport, Period, Source, daily_report, parse_amount, same_currency
 from farthing.sources import OnPage
-
-PRICE_PER_REQUEST = Decimal("0.01")
-"""USD for each answered request; every page is one. https://aws.amazon.com/aws-cost-management/pricing/"""
-
-HISTORY_MONTHS = 13
-"""Months before the current one that Cost Explorer keeps by day."""
 
 IAM_ACTIONS = ("ce:GetCostAndUsage",)
 
@@ -71,7 +64,8 @@ class CostExplorerSource:
                 answer.fail(
                     RequestCapError(
                         f"the answer has more than {max_requests} pages of about {answer.page_size_seen:,} rows: "
-                        "the complete days are kept; raise FARTHING_MAX_BILLED_REQUESTS ($0.01 each) or lower FARTHING_WINDOW_DAYS"
+                        "the complete days are kept; raise FARTHING_MAX_BILLED_REQUESTS ($0.01 each) or lower "
+                        "FARTHING_WINDOW_DAYS"
                     )
                 )
                 return answer

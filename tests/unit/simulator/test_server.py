@@ -208,8 +208,7 @@ def test_closing_ends_idle_connections_at_once():
     running = make_server(CostExplorerSimulator(BILL))
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    host, port = running.server_address
-    opened = http.client.HTTPConnection(str(host), int(port), timeout=5)
+    opened = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=5)
     assert post(opened, json.dumps(REQUEST))[0] == 200
     running.shutdown()
     running.server_close()
