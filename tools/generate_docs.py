@@ -88,8 +88,8 @@ def settings_page() -> str:
         key = f"`{setting.key}`" if setting.key else "-"
         rows.append(f"| `{setting.name}` | {key} | {_cell(setting.meaning)} | {_cell(setting.default) or '-'} |")
     rows.append(
-        "| `FARTHING_CONFIG` | - | The configuration file: a path or an s3:// URL. Unset: `farthing.toml` in the current "
-        "folder, else `config/farthing.toml` in the ledger. | - |"
+        "| `FARTHING_CONFIG` | - | The configuration file: a path or an s3:// URL. Unset: `farthing.toml` in the "
+        "current folder, else `config/farthing.toml` in the ledger. | - |"
     )
     table = "\n".join(rows)
     required = ", ".join(f"`{name}`" for name in LAMBDA_REQUIRED)
@@ -97,12 +97,13 @@ def settings_page() -> str:
 
 {NOTE}
 A flag comes before the environment, the environment before `farthing.toml`. An empty variable counts as unset. Wrong
-values stop a command before any request, all of them listed in one error. An unknown key in `farthing.toml` is an error.
+values stop a command before any request, all of them listed in one error. An unknown key in `farthing.toml` is an
+error.
 
 {table}
 
 In Lambda {required} are required. `--home` stands for `FARTHING_HOME`, `--config` for `FARTHING_CONFIG`,
-`farthing collect --days` for `FARTHING_WINDOW_DAYS`.
+`--days` of `farthing collect` for `FARTHING_WINDOW_DAYS`.
 
 `farthing.toml` may hold `[[thresholds]]` tables as well: see [alerts](../alerts.md).
 """

@@ -42,7 +42,7 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     """
     del event
     environment = os.environ.get("ENVIRONMENT") or "unknown"
-    logger = Logger(service="farthing", name="farthing.lambda", utc=True)
+    logger = Logger(service="farthing-daily-run", utc=True)
     logger.append_keys(environment=environment, request_id=context.aws_request_id)
     metrics = Metrics(namespace=NAMESPACE, service="farthing")
     succeeded = False

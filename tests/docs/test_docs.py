@@ -27,6 +27,7 @@ from farthing.signals.thresholds import ThresholdRule
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+INDENTED = re.compile(r"^    \$ farthing (.*)$", re.MULTILINE)
 INLINE = re.compile(r"`(farthing [^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PLACEHOLDER = re.compile(r"<[^>]*>|\.\.\.|(?<= )[A-Z][A-Z|.:/]*(?= |$)")
@@ -136,6 +137,8 @@ def _commands(text: str) -> Iterator[list[str]]:
             found = re.search(r"(?:^|[\s/(])farthing (?!=)(.*)", line.strip())
             if found and re.match(r"(\$ |\. |[A-Z_]+=|[\d*/ ]+|[\w$./-]*farthing )", line.strip()):
                 yield _arguments(found[1])
+    for line in INDENTED.findall(text):
+        yield _arguments(line)
     for code in INLINE.findall(FENCE.sub("", text)):
         if not PLACEHOLDER.search(code):
             yield _arguments(code.removeprefix("farthing "))
