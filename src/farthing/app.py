@@ -34,6 +34,20 @@ FOLDER_HOME = "farthing.ledger.folder"
 S3_HOME = "farthing.ledger.s3"
 
 
+class _WhenAsked:
+    """Cost Explorer's client, made at the first question: a price or a plan needs no AWS, no role and no import of it."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._client: Any = None
+
+    @property
+    def get_cost_and_usage(self) -> Callable[..., Any]:
+        self._client = self._client or self._make()
+        call: Callable[..., Any] = self._client.get_cost_and_usage
+        return call
+
+
 def utc_clock(pinned: date | None) -> Callable[[], datetime]:
     """The clock: UTC, whole seconds; pinned to 08:00 of a day for trials."""
     if pinned is not None:
@@ -94,7 +108,7 @@ class App:
 
         if self.settings.source == "simulated":
             return CostExplorerSource(self._simulated_client(), kind="simulated")
-        client = self._session().client("ce", **self._client_arguments())
+        client = _WhenAsked(lambda: self._session().client("ce", **self._client_arguments()))
         return CostExplorerSource(client, billing_view_arn=self.settings.billing_view_arn)
 
     def channels(self) -> tuple[Channel, ...]:

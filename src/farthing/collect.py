@@ -7,15 +7,17 @@ Store first, alert after: a run that dies anywhere leaves whole objects, and the
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
 from farthing.alerts.channels import Channel
 from farthing.alerts.outbox import Outbox
 from farthing.alerts.policy import Situation, alert_for, alert_id, may_repeat, suppression
-from farthing.errors import FarthingError, RunError
+from farthing.errors import CorruptError, FarthingError, RunError
 from farthing.ledger.reports import Reports, require_same_source
 from farthing.ledger.runs import Runs, run_id
 from farthing.ledger.store import Store
@@ -29,6 +31,9 @@ LEAST_WINDOW_DAYS = 3
 
 RESTATED_UNTIL_DAY = 15
 """Day of the month until which the window reaches back to the first of the month before: AWS restates it that long."""
+
+RUNS_REMEMBERED = 10
+"""Runs that are looked through for the page size last seen."""
 
 
 def _quiet(*_: object) -> None:
@@ -147,7 +152,8 @@ def make_plan(period: Period, groups_per_day: int, page_size: int, cap: int | No
 def learned(reports: Reports, runs: Runs, today: date) -> tuple[int, int, DailyReport | None]:
     """What the ledger knows of the answers' size: rows a day, rows a page (0: unknown), and its newest report."""
     newest = reports.newest(today)
-    page_size = next((run.page_size_seen for run in runs.newest_first() if run.page_size_seen), 0) if newest else 0
+    recent = islice(runs.newest_first(), RUNS_REMEMBERED)
+    page_size = next((run.page_size_seen for run in recent if run.page_size_seen), 0) if newest else 0
     return (len(newest.charges) if newest else 0), page_size, newest
 
 
@@ -175,8 +181,10 @@ class LedgerHistory(Mapping[date, DayAmounts]):
 
     def __getitem__(self, day: date) -> DayAmounts:
         if day not in self._read:
-            report = self._reports.read(day)
-            self._read[day] = amounts_of(report) if report else None
+            self._read[day] = None
+            with _passing_over_corrupt():
+                report = self._reports.read(day)
+                self._read[day] = amounts_of(report) if report else None
         amounts = self._read[day]
         if amounts is None:
             raise KeyError(day)
@@ -187,6 +195,15 @@ class LedgerHistory(Mapping[date, DayAmounts]):
 
     def __len__(self) -> int:
         return len(self._reports.days())
+
+
+@contextmanager
+def _passing_over_corrupt() -> Iterator[None]:
+    """A report that cannot be read is said and passed over: the others are judged all the same."""
+    try:
+        yield
+    except CorruptError as error:
+        logging.getLogger("farthing").warning(str(error))
 
 
 class _Run:
@@ -216,11 +233,12 @@ def fetch_and_store(
     max_requests: int,
     on_page: OnPage,
     on_day: Callable[[date], None],
-) -> tuple[dict[date, Decimal], FarthingError | None]:
+) -> tuple[dict[date, Decimal], list[FarthingError]]:
     """Asks for the period and brings the ledger up to the answer; the daily run and the backfill share it.
 
     Returns:
-        The total of each day that was answered, and why the answer is not whole (None if it is).
+        The total of each day that was stored, and what went wrong: an answer that is not whole, a stored report that
+        cannot be read (it is left alone, the other days are stored).
 
     Raises:
         FarthingError: nothing was answered, or the ledger cannot be written; days stored before stay.
@@ -237,11 +255,16 @@ def fetch_and_store(
     totals: dict[date, Decimal] = {}
     written: list[date] = []
     restated: list[date] = []
+    failures: list[FarthingError] = [answer.failure] if answer.failure else []
     try:
         for fresh in answer.reports(place.clock()):
             if fresh.date not in period:
                 continue
-            outcome, _ = reports.write(fresh)
+            try:
+                outcome, _ = reports.write(fresh)
+            except CorruptError as error:
+                failures.append(error)
+                continue
             totals[fresh.date] = fresh.total()
             if outcome != "unchanged":
                 (written if outcome == "written" else restated).append(fresh.date)
@@ -251,9 +274,9 @@ def fetch_and_store(
             days_written=tuple(written),
             days_restated=tuple(restated),
             days_unchanged=len(totals) - len(written) - len(restated),
-            days_missing=() if answer.failure else tuple(day for day in period if day not in totals),
+            days_missing=() if failures else tuple(day for day in period if day not in totals),
         )
-    return totals, answer.failure
+    return totals, failures
 
 
 def collect(
@@ -305,7 +328,7 @@ def collect(
             plan = plan_daily(place)
             run.note(window=plan.period)
             _say_plan(place, plan, record.id)
-            totals, failure = fetch_and_store(
+            totals, broken = fetch_and_store(
                 place,
                 run,
                 plan.period,
@@ -313,8 +336,7 @@ def collect(
                 on_page=on_page,
                 on_day=on_day,
             )
-            if failure is not None:
-                failures.append(failure)
+            failures += broken
         if not failures:
             run.reach("stored")
         if before is None or before.stage == "stored":
@@ -390,7 +412,9 @@ def _judge(
     for day in sorted(totals):
         if _surely_quiet(rules, totals[day]):
             continue
-        report = reports.read(day)
+        report = None
+        with _passing_over_corrupt():
+            report = reports.read(day)
         if report is None:
             continue
         for breach in judge(report, rules, history):
@@ -427,7 +451,7 @@ def _deliver(place: Workplace, run: "_Run") -> list[FarthingError]:
         place.log.info("delivered", extra={"run_id": run.record.id, "sent": drained.sent, "failed": drained.failed})
     if drained.waiting:
         place.log.warning(f"{drained.waiting} alert(s) wait for a channel that is not configured any more")
-    return [RunError(f"{problem}; it is kept, and the next run tries again") for problem in drained.problems]
+    return [RunError(problem) for problem in drained.problems]
 
 
 def backfill(
@@ -455,9 +479,8 @@ def backfill(
     run = _Run(place, record)
     failures: list[FarthingError] = []
     try:
-        _, failure = fetch_and_store(place, run, period, max_requests=max_requests, on_page=on_page, on_day=on_day)
-        if failure is not None:
-            failures.append(failure)
+        _, broken = fetch_and_store(place, run, period, max_requests=max_requests, on_page=on_page, on_day=on_day)
+        failures += broken
     except FarthingError as error:
         failures.append(error)
     run.note(errors=tuple(str(failure) for failure in failures))

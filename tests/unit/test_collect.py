@@ -162,9 +162,7 @@ def test_with_the_webhook_down_the_data_is_kept_and_the_next_run_delivers_once(t
     assert len(Reports(trial.store).days()) == 14
     assert trial.slack.attempts == 3
     assert trial.alerts() == {"2026-11-22": "failed"}
-    with pytest.raises(
-        RunError, match=r"not delivered to slack: Slack is busy; it is kept, and the next run tries again"
-    ):
+    with pytest.raises(RunError, match=r"not delivered to slack: Slack is busy; kept, the next run tries again"):
         result.require_success()
     trial.slack.failing = None
     assert trial.run().failures == ()
@@ -305,9 +303,11 @@ def test_another_source_is_refused_before_any_request(trial):
 def test_a_corrupt_report_is_named_and_costs_nothing_else(trial):
     trial.run()
     trial.store.objects[key_of(ago(5))] = b"half of"
+    trial.client.bill[TODAY] = {(EC2, PROD): "100", (S3, PROD): "1"}
     with pytest.raises(CorruptError, match="2026-11-18"):
-        trial.run().require_success()
+        trial.run(days_later=1).require_success()
     assert trial.store.objects[key_of(ago(5))] == b"half of"
+    assert Reports(trial.store).read(TODAY).total() == 101
     del trial.store.objects[key_of(ago(5))]
     assert trial.run().record.days_written == (ago(5),)
 
@@ -395,3 +395,20 @@ def test_a_channel_that_cannot_even_be_set_up_is_a_failed_delivery(trial):
     trial.slack.failing = None
     trial.run()
     assert trial.slack.days == [[ago(1)]]
+
+
+def test_the_newest_report_is_corrupt_and_the_run_goes_on(trial):
+    trial.run()
+    trial.store.objects[key_of(ago(1))] = b""
+    trial.client.bill[TODAY] = {(EC2, PROD): "500"}
+    result = trial.run(days_later=1)
+    assert [str(failure).split(" ", 1)[0] for failure in result.failures] == [f"memory:{key_of(ago(1))}"]
+    assert trial.slack.days == [[ago(1)], [TODAY]]
+
+
+def test_a_corrupt_alert_or_run_record_stops_nothing_else(trial):
+    trial.store.create("cost_data/alerts/2026-11-20/broken.json", b"{")
+    trial.store.create("cost_data/runs/20261122T080000Z-broken.json", b"\xff")
+    result = trial.run()
+    assert trial.slack.days == [[ago(1)]]
+    assert ["2026-11-20/broken.json is not a readable alert" in str(failure) for failure in result.failures] == [True]

@@ -88,13 +88,18 @@ class Outbox:
 
     def since(self, day: date) -> Iterator[Alert]:
         """Every alert about ``day`` and later, oldest first."""
-        return (opened.alert for opened in self._since(day))
+        return (opened.alert for key in self._keys(day) if (opened := self._open(key)) is not None)
 
     def drain(self, channels: Sequence[Channel], run_id: str) -> Drained:
         """Sends what is due, one message for each channel and rule; a channel that fails does not stop another."""
         sent = failed = 0
         problems: list[str] = []
-        opened = list(self._since(self._clock().date() - timedelta(days=KEPT_DAYS)))
+        opened: list[_Open] = []
+        for key in self._keys(self._clock().date() - timedelta(days=KEPT_DAYS)):
+            try:
+                opened += filter(None, [self._open(key)])
+            except CorruptError as error:
+                problems.append(str(error))
         for channel in channels:
             due = [one.alert for one in opened if self._is_due(one.alert, channel.name)]
             for group in grouped(due):
@@ -120,11 +125,8 @@ class Outbox:
         )
         return Drained(sent, failed, waiting, tuple(problems))
 
-    def _since(self, day: date) -> Iterator[_Open]:
-        for key in self._store.keys(PREFIX, PREFIX + day.isoformat()):
-            opened = self._open(key)
-            if opened is not None:
-                yield opened
+    def _keys(self, day: date) -> Iterator[str]:
+        return self._store.keys(PREFIX, PREFIX + day.isoformat())
 
     def _open(self, key: str) -> _Open | None:
         stored = self._store.read(key)
@@ -132,7 +134,7 @@ class Outbox:
             return None
         try:
             return _Open(msgspec.json.decode(stored.data, type=Alert), stored.etag)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CorruptError(
                 f"{self._store.locate(key)} is not a readable alert ({error}): move it away and run again"
             ) from error

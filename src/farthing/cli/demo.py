@@ -52,6 +52,7 @@ def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
         "FARTHING_HOME": str(home),
         "FARTHING_CONFIG": str(configuration),
         "FARTHING_TODAY": environment.get("FARTHING_TODAY", ""),
+        "FARTHING_MAX_BILLED_REQUESTS": "10000",  # the simulated ones are free
     }
     to = console()
     to.rule(f"a simulated {size} organisation, seed {seed}")
@@ -67,10 +68,10 @@ def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
     if not result.record.alerts_sent:
         _show_again(app)
     to.print()
-    to.rule("farthing report --period 30d")
+    to.rule("farthing report --period 30d --top 12")
     from farthing.cli.report import command as report
 
-    with report.make_context("report", [], parent=ctx) as inner:
+    with report.make_context("report", ["--top", "12"], parent=ctx) as inner:
         report.invoke(inner)
     to.print(f"\nThe ledger is in {home}. Look around:", markup=False, soft_wrap=True)
     to.print(f"  farthing --home {home} report --by month", markup=False, soft_wrap=True)

@@ -257,9 +257,22 @@ class Reports:
         return (report for day in days if (report := self.read(day)) is not None)
 
     def newest(self, today: date) -> DailyReport | None:
-        """The newest report; the last month is looked through first, because a listing of years is slow."""
-        recent = self.days(after=today - timedelta(days=31)) or self.days()
-        return self.read(recent[-1]) if recent else None
+        """The newest report that can be read, None on an empty ledger.
+
+        The last month is looked through first, because a listing of years is slow.
+
+        Raises:
+            CorruptError: none of those looked through can be read.
+        """
+        corrupt: CorruptError | None = None
+        for day in reversed(self.days(after=today - timedelta(days=31)) or self.days()):
+            try:
+                return self.read(day)
+            except CorruptError as error:
+                corrupt = corrupt or error
+        if corrupt:
+            raise corrupt
+        return None
 
     def write(self, fresh: DailyReport) -> tuple[Outcome, DailyReport]:
         """Brings a day up to what the source says: creates it, or rewrites it with a revision, or leaves it.

@@ -1,12 +1,12 @@
 """Run records in the ledger: what each run did, and how far it got."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from farthing.errors import CorruptError
 from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store
 from farthing.model import RunRecord
@@ -69,10 +69,11 @@ class Runs:
             return None
         try:
             return msgspec.json.decode(stored.data, type=RunRecord)
-        except msgspec.DecodeError as error:
-            raise CorruptError(
-                f"{self._store.locate(key)} is not a readable run record ({error}): move it away, no cost data is in it"
-            ) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            # No figure is in it, so no run fails for it.
+            where = self._store.locate(key)
+            logging.getLogger("farthing").warning(f"{where} is not a readable run record ({error}) and was passed over")
+            return None
 
 
 def _encoded(record: RunRecord) -> bytes:
