@@ -35,7 +35,7 @@ S3_HOME = "farthing.ledger.s3"
 
 
 class _WhenAsked:
-    """Cost Explorer's client, made at the first question: a price or a plan needs no AWS, no role and no import of it."""
+    """Cost Explorer's client, made at the first question: a price or a plan needs no AWS and no role."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make

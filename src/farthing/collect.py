@@ -393,7 +393,7 @@ def _judge(
     """Puts an alert for each new breach into the outbox; returns those, and whether any breach counts."""
     rules = place.rules
     if not rules or not totals:
-        if not rules:
+        if totals:
             place.log.warning("no threshold is set: set COST_THRESHOLD, or [[thresholds]] in farthing.toml")
         return [], False
     reports = Reports(place.store)

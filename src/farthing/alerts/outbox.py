@@ -16,6 +16,7 @@ from farthing.errors import ConflictError, CorruptError, DeliveryError, Farthing
 from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store
 from farthing.model import Alert, Delivery, DeliveryState
+from farthing.wording import several
 
 SCHEMA = "farthing.alert/1"
 PREFIX = "cost_data/alerts/"
@@ -111,7 +112,8 @@ class Outbox:
                 except FarthingError as error:  # also a secret that cannot be read: the alert waits, unclaimed
                     failed += len(claimed)
                     problems.append(
-                        f"{len(claimed)} alert(s) of {claimed[0].rule!r} not delivered to {channel.name}: {error}"
+                        f"{several(len(claimed), 'alert')} of the rule {claimed[0].rule!r} not delivered to "
+                        f"{channel.name}: {error}; kept, the next run tries again"
                     )
                     self._mark(claimed, channel.name, "failed", run_id, str(error))
                 else:

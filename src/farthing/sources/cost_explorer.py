@@ -83,6 +83,8 @@ class CostExplorerSource:
                 answer.fail(failure)
                 return answer
             except SourceError as error:
+                if not answer.billed_requests:
+                    raise
                 answer.fail(error, keep_days=False)
                 return answer
             on_page(answer.billed_requests, answer.groups)
