@@ -161,7 +161,7 @@ class App:
         try:
             return boto3.session.Session()
         except BotoCoreError as error:  # a profile that does not exist
-            raise explain(error, "AWS", "") from error
+            raise explain(error, "this run", "") from error
 
     def _client_arguments(self) -> dict[str, Any]:
         from farthing.aws import AWS_ERRORS, CONFIG, explain

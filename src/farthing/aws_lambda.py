@@ -44,7 +44,7 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     environment = os.environ.get("ENVIRONMENT") or "unknown"
     logger = Logger(service="farthing-daily-run", utc=True)
     logger.append_keys(environment=environment, request_id=context.aws_request_id)
-    metrics = Metrics(namespace=NAMESPACE, service="farthing")
+    metrics = Metrics(namespace=NAMESPACE)  # no service: it would become a second dimension
     succeeded = False
     try:
         app = open_app(os.environ, preview=logger.info, required=() if _on_a_laptop() else LAMBDA_REQUIRED)

@@ -19,7 +19,7 @@ from farthing.alerts.outbox import Outbox
 from farthing.alerts.policy import Situation, alert_for, alert_id, may_repeat, suppression
 from farthing.errors import CorruptError, FarthingError, RunError
 from farthing.ledger.reports import Reports, require_same_source
-from farthing.ledger.runs import Runs, run_id
+from farthing.ledger.runs import Runs
 from farthing.ledger.store import Store
 from farthing.model import Alert, DailyReport, Period, RunRecord
 from farthing.settings import Settings
@@ -209,11 +209,10 @@ def _passing_over_corrupt() -> Iterator[None]:
 class _Run:
     """A run under way: its record, and where that stands in the ledger."""
 
-    def __init__(self, place: Workplace, record: RunRecord) -> None:
+    def __init__(self, place: Workplace, record: RunRecord, invocation: str) -> None:
         self._place = place
         self._runs = Runs(place.store)
-        self.record = record
-        self._etag = self._runs.start(record)
+        self.record, self._etag = self._runs.start(record, invocation)
 
     def note(self, **changes: object) -> None:
         self.record = msgspec.structs.replace(self.record, **changes)
@@ -306,7 +305,7 @@ def collect(
     before = next((run for run in runs.of_invocation(invocation, now) if run.stage != "started"), None)
     first_since = _first_since(runs, now)
     record = RunRecord(
-        id=run_id(now, invocation),
+        id="",
         command="collect",
         started_at=now,
         stage="started",
@@ -314,7 +313,7 @@ def collect(
         first=first_since is not None,
         window=before.window if before else None,
     )
-    run = _Run(place, record)
+    run = _Run(place, record, invocation)
     failures: list[FarthingError] = []
     alerts: list[Alert] = []
     over = False
@@ -322,12 +321,12 @@ def collect(
     try:
         totals: Mapping[date, Decimal | None]
         if before is not None and before.window is not None:
-            place.log.info("resumed", extra={"run_id": record.id, "of": before.id})
+            place.log.info("resumed", extra={"run_id": run.record.id, "of": before.id})
             totals = dict.fromkeys(before.window)
         else:
             plan = plan_daily(place)
             run.note(window=plan.period)
-            _say_plan(place, plan, record.id)
+            _say_plan(place, plan, run.record.id)
             totals, broken = fetch_and_store(
                 place,
                 run,
@@ -340,7 +339,7 @@ def collect(
         if not failures:
             run.reach("stored")
         if before is None or before.stage == "stored":
-            alerts, over = _judge(place, totals, record.id, first_since)
+            alerts, over = _judge(place, totals, run.record.id, first_since)
             run.note(
                 alerts_created=sum(alert.state != "suppressed" for alert in alerts),
                 alerts_suppressed=sum(alert.state == "suppressed" for alert in alerts),
@@ -381,7 +380,7 @@ def _say_plan(place: Workplace, plan: Plan, id_: str) -> None:
     place.log.info("planned", extra=details)
     if plan.period != plan.wanted:
         place.log.warning(
-            f"the window was shrunk from {plan.wanted} to {plan.period} to stay within "
+            f"only {len(plan.period)} of {len(plan.wanted)} days are asked for ({plan.period}), to stay within "
             f"{place.settings.max_billed_requests} billed requests: raise FARTHING_MAX_BILLED_REQUESTS to see all days",
             extra=details,
         )
@@ -469,14 +468,14 @@ def backfill(
     if newest is not None:
         require_same_source(newest.source, place.source.source)
     record = RunRecord(
-        id=run_id(now, invocation),
+        id="",
         command="backfill",
         started_at=now,
         stage="started",
         source=place.source.source,
         window=period,
     )
-    run = _Run(place, record)
+    run = _Run(place, record, invocation)
     failures: list[FarthingError] = []
     try:
         _, broken = fetch_and_store(place, run, period, max_requests=max_requests, on_page=on_page, on_day=on_day)

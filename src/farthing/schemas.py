@@ -117,6 +117,8 @@ def schema(name: str) -> dict[str, Any]:
 def _relinked(value: Any) -> Any:
     """The references that msgspec writes, made local to the document they stand in."""
     if isinstance(value, dict):
+        if isinstance(value.get("description"), str):
+            value = {**value, "description": " ".join(value["description"].replace("``", "").split())}
         return {
             key: f"#/$defs/{part.rsplit('/', 1)[-1].rsplit('.', 1)[-1]}" if key == "$ref" else _relinked(part)
             for key, part in value.items()

@@ -265,6 +265,7 @@ def test_a_corrupt_report(farthing, home, small):
     result = farthing("collect")
     assert result.code == 1
     assert "2026-11-20.json is not a readable daily report" in result.err
+    assert "`farthing backfill --start 2026-11-20 --end 2026-11-21`" in result.err
     assert broken.read_text() == "{"
     one_line(farthing("report"), 1, "2026-11-20.json")
 

@@ -412,3 +412,26 @@ def test_a_corrupt_alert_or_run_record_stops_nothing_else(trial):
     result = trial.run()
     assert trial.slack.days == [[ago(1)]]
     assert ["2026-11-20/broken.json is not a readable alert" in str(failure) for failure in result.failures] == [True]
+
+
+def test_the_same_event_twice_in_one_second(trial):
+    trial.run("event 1")
+    result = trial.run("event 1")
+    assert (result.failures, result.record.billed_requests, len(trial.client.requests)) == ((), 0, 1)
+    assert trial.slack.days == [[ago(1)]]
+
+
+def test_a_lowered_threshold_is_no_growth(trial):
+    trial.run()
+    trial.settings["cost_threshold"] = Decimal(110)
+    trial.run()
+    assert trial.slack.days == [[ago(1)]]
+
+
+def test_a_day_that_the_first_run_only_recorded_alerts_when_it_doubles():
+    trial = Trial(flat(d2="150"))
+    trial.run()
+    assert trial.slack.days == []
+    trial.client.bill[ago(2)][(EC2, PROD)] = "900"
+    trial.run()
+    assert trial.slack.days == [[ago(2)]]

@@ -27,6 +27,7 @@ def metrics(documents):
     for document in documents:
         for directive in document.get("_aws", {}).get("CloudWatchMetrics", []):
             assert directive["Namespace"] == "Farthing"
+            assert all(set(names) <= {"Environment", "ServiceName"} for names in directive["Dimensions"])
             for metric in directive["Metrics"]:
                 assert document["Environment"] == "dev"
                 value = document[metric["Name"]]

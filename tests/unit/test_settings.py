@@ -53,6 +53,7 @@ def test_all_wrong_settings_come_in_one_error():
         "thresholds = 3",
         "[[thresholds]]\namount = 1\npercent = 2",
         "[[thresholds]]\namount = -1",
+        '[[thresholds]]\nname = "total"\namount = 1',
         "[[thresholds]]\namount = true",
         "[[thresholds]]\namount = 1\nservice = 3",
         "[[thresholds]]\npercent = 1\nweeks = 0",

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from farthing.model import BILLED_COST, Alert, DailyReport, Delivery, Scope, is_filling
+from farthing.model import BILLED_COST, Alert, DailyReport, Delivery, Scope, exact_difference, is_filling
 from farthing.signals.thresholds import KIND, Breach, DayAmounts, breakdown
 
 REPEAT_FACTOR = 2
@@ -94,8 +94,12 @@ def alert_for(
 
 
 def may_repeat(before: Alert, breach: Breach) -> bool:
-    """Whether an alert that was sent is worth one more word: its overage has doubled since."""
-    return before.state == "sent" and before.overage > 0 and breach.overage >= REPEAT_FACTOR * before.overage
+    """Whether a breach that was sent (or only recorded) is worth one more word: its overage has doubled since.
+
+    Measured from the threshold of then: a threshold that was lowered makes no cost grow.
+    """
+    grown = exact_difference(breach.actual, before.threshold)
+    return before.state in ("sent", "suppressed") and before.overage > 0 and grown >= REPEAT_FACTOR * before.overage
 
 
 def grouped(alerts: Iterable[Alert]) -> list[tuple[Alert, ...]]:

@@ -63,6 +63,8 @@ def show_result(result: RunResult, as_json: bool) -> None:
         click.echo(pretty({**builtins(record), "over_threshold": result.over, "ok": not result.failures}))
         return
     to = console()
+    if record.window is None:
+        return  # it ended before there was anything to ask
     asked = f"{several(record.billed_requests, 'billed request')}, {several(record.groups, 'row')}"
     to.print(f"asked    {record.window}: {asked}", markup=False)
     to.print(

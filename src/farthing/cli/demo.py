@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from farthing.collect import backfill, collect, first_of_month
 from farthing.errors import UsageError
 from farthing.ledger.folder import FolderStore, default_home
 from farthing.ledger.reports import Reports
+from farthing.ledger.runs import PREFIX as RUNS
+from farthing.ledger.runs import started_on
 from farthing.model import Period
 from farthing.settings import SIZES
 from farthing.wording import day_name, money, several
@@ -130,9 +133,11 @@ def _fill(app: App) -> None:
 
 
 def _threshold(app: App) -> Decimal:
-    """A round figure a fifth above the usual day."""
+    """A round figure a fifth above the usual day, from the four weeks before the demo's first daily run: it stays."""
+    first = started_on(next(app.store.keys(RUNS)))
+    end = first - timedelta(days=app.settings.window_days)
     reports = Reports(app.store)
-    totals = [report.total() for report in reports.read_many(reports.days()[-28:])]
+    totals = [report.total() for report in reports.read_many(Period(end - timedelta(days=28), end))]
     return (statistics.median(totals) * THRESHOLD_OVER_USUAL / 10).quantize(Decimal(1), ROUND_CEILING) * 10
 
 

@@ -95,12 +95,13 @@ def encode_report(report: DailyReport) -> bytes:
     return msgspec.json.encode(wire, order="sorted") + b"\n"
 
 
-def decode_report(data: bytes, where: str) -> DailyReport:
+def decode_report(data: bytes, where: str, day: date | None = None) -> DailyReport:
     """The report in these bytes.
 
     Args:
         data: what :func:`encode_report` wrote, or an older version's writer.
         where: the object's place, for the error.
+        day: the day that it should hold, if that is known.
 
     Raises:
         CorruptError: it is not a daily report, or its totals are not the sums of its rows.
@@ -108,9 +109,9 @@ def decode_report(data: bytes, where: str) -> DailyReport:
     try:
         wire = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptError(_corrupt(where, str(error))) from error
+        raise CorruptError(_corrupt(where, str(error), day)) from error
     if wire.schema != SCHEMA:
-        raise CorruptError(_corrupt(where, f"its schema is {wire.schema!r}, this version reads {SCHEMA!r}"))
+        raise CorruptError(_corrupt(where, f"its schema is {wire.schema!r}, this version reads {SCHEMA!r}", day))
     try:
         metrics = tuple(sorted(wire.totals))
         charges = _charges(metrics, wire.charges)
@@ -122,7 +123,7 @@ def decode_report(data: bytes, where: str) -> DailyReport:
         revisions = tuple(_revision(revision, wire.currency) for revision in wire.revisions)
     except (AmountError, KeyError, ValueError) as error:
         reason = f"a row lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise CorruptError(_corrupt(where, reason)) from error
+        raise CorruptError(_corrupt(where, reason, day)) from error
     return DailyReport(
         date=wire.date,
         currency=wire.currency,
@@ -163,8 +164,9 @@ def _charges(metrics: tuple[str, ...], rows: Iterable[Mapping[str, str | None]])
     return tuple(charges)
 
 
-def _corrupt(where: str, reason: str) -> str:
-    return f"{where} is not a readable daily report ({reason}): move it away and run `farthing backfill`"
+def _corrupt(where: str, reason: str, day: date | None = None) -> str:
+    again = f" --start {day} --end {day + timedelta(days=1)}" if day else ""
+    return f"{where} is not a readable daily report ({reason}): move it away and run `farthing backfill{again}`"
 
 
 def merge(stored: DailyReport, fresh: DailyReport) -> DailyReport | None:
@@ -307,7 +309,7 @@ class Reports:
 
     def _decoded(self, data: bytes, day: date) -> DailyReport:
         where = self._store.locate(key_of(day))
-        report = decode_report(data, where)
+        report = decode_report(data, where, day)
         if report.date != day:
-            raise CorruptError(_corrupt(where, f"it holds {report.date}"))
+            raise CorruptError(_corrupt(where, f"it holds {report.date}", day))
         return report

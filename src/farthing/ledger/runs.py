@@ -7,19 +7,26 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
+from farthing.errors import ConflictError, LedgerError
 from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store
 from farthing.model import RunRecord
 
 SCHEMA = "farthing.run/1"
 PREFIX = "cost_data/runs/"
+SAME_SECOND = 100
+"""Runs of one invocation that may begin in the same second."""
+
 RETRY_DAYS = 2
 """Days: how far back a retry of the same invocation is looked for; Lambda gives up after six hours."""
 
 
-def run_id(started_at: datetime, invocation: str) -> str:
-    """A run's id: sortable by time, and recognisable for a retry of the same invocation."""
-    return f"{started_at:%Y%m%dT%H%M%SZ}-{_mark(invocation)}"
+def run_id(started_at: datetime, invocation: str, number: int = 0) -> str:
+    """A run's id: sortable by time, and recognisable for a retry of the same invocation.
+
+    ``number`` tells apart the runs of one invocation that start in the same second.
+    """
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{number:02}-{_mark(invocation)}"
 
 
 def started_on(key: str) -> date:
@@ -41,9 +48,19 @@ class Runs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def start(self, record: RunRecord) -> str:
-        """Writes the first state of a run's record; returns the ETag for :meth:`update`."""
-        return self._store.create(_key(record.id), _encoded(record))
+    def start(self, record: RunRecord, invocation: str) -> tuple[RunRecord, str]:
+        """Writes the first state of a run's record, under the first free id.
+
+        Returns:
+            The record with its id, and the ETag for :meth:`update`.
+        """
+        for number in range(SAME_SECOND):
+            named = msgspec.structs.replace(record, id=run_id(record.started_at, invocation, number))
+            try:
+                return named, self._store.create(_key(named.id), _encoded(named))
+            except ConflictError:
+                continue  # the same event, delivered twice in one second
+        raise LedgerError(f"{SAME_SECOND} runs of one invocation began in one second: something starts it in a loop")
 
     def update(self, record: RunRecord, etag: str) -> str:
         """Writes a later state; returns the new ETag."""

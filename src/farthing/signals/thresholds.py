@@ -26,6 +26,9 @@ from farthing.wording import money
 
 KIND = "threshold"
 
+TOTAL = "total"
+"""The name of the rule that COST_THRESHOLD stands for."""
+
 DEFAULT_WEEKS = 8
 """Weeks: how many of the same weekday before a day make its usual amount."""
 
@@ -84,7 +87,7 @@ class Breach(msgspec.Struct, frozen=True):
 
 def total_rule(amount: Decimal) -> ThresholdRule:
     """The rule that COST_THRESHOLD stands for."""
-    return ThresholdRule(name="total", amount=amount)
+    return ThresholdRule(name=TOTAL, amount=amount)
 
 
 def amounts_of(report: DailyReport) -> DayAmounts:
@@ -251,6 +254,8 @@ def parse_rules(value: Any, where: str, problems: list[str]) -> tuple[ThresholdR
         if (rule := _rule(table, f"threshold {number} in {where}", problems))
     ]
     names = [rule.name for rule in rules]
+    if TOTAL in names:
+        problems.append(f"a threshold in {where} is named {TOTAL!r}, which is COST_THRESHOLD's: give it another name")
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"two thresholds in {where} are named {name!r}: a name tells alerts apart, give each its own")
     return tuple(rules)

@@ -63,9 +63,9 @@ class CostExplorerSource:
             if answer.billed_requests >= max_requests:
                 answer.fail(
                     RequestCapError(
-                        f"the answer has more than {max_requests} pages of about {answer.page_size_seen:,} rows: "
-                        "the complete days are kept; raise FARTHING_MAX_BILLED_REQUESTS ($0.01 each) or lower "
-                        "FARTHING_WINDOW_DAYS"
+                        f"the answer has more than {max_requests} pages of about {answer.page_size_seen:,} rows: the "
+                        "complete days are kept; allow more requests ($0.01 each) by FARTHING_MAX_BILLED_REQUESTS, or "
+                        "--max-requests of `farthing backfill`"
                     )
                 )
                 return answer
