@@ -124,7 +124,8 @@ def metrics_page() -> str:
 
 {NOTE}
 `farthing.aws_lambda.handler` writes these to its log in CloudWatch's embedded metric format (EMF). Namespace
-`{aws_lambda.NAMESPACE}`, dimension `Environment`. CloudWatch delivers EMF at least once: alarm on Maximum or Minimum, not on Sum.
+`{aws_lambda.NAMESPACE}`, dimension `Environment`. CloudWatch delivers EMF at least once: alarm on Maximum or
+Minimum, not on Sum.
 
 | Metric | Meaning |
 | --- | --- |

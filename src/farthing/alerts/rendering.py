@@ -35,7 +35,7 @@ def title(alerts: Sequence[Alert]) -> str:
     where = "" if newest.scope.service_name is None and newest.scope.sub_account_id is None else f" for {newest.scope}"
     if len(alerts) > 1:
         return f"AWS cost over its threshold on {several(len(alerts), 'day')}{where}"
-    again = " (grown since the last message)" if newest.repeated else ""
+    again = " (grown since it was first seen)" if newest.repeated else ""
     return f"AWS cost {money(newest.overage, newest.currency)}{_percent(newest)} over its threshold{where}{again}"
 
 
