@@ -276,7 +276,8 @@ class Alert(msgspec.Struct, frozen=True):
     """Something that people should know about one day, with all that a message needs.
 
     ``id`` is a hash of (kind, rule, scope, day), see :func:`farthing.alerts.policy.alert_id`. Amounts are in
-    ``currency``. ``deliveries`` is keyed by channel.
+    ``currency``. ``reason`` is the arithmetic of the breach in a sentence, ``cause`` the largest single rise behind it
+    ('' without earlier weeks to compare with). ``deliveries`` is keyed by channel.
     """
 
     id: str
@@ -294,6 +295,7 @@ class Alert(msgspec.Struct, frozen=True):
     provisional: bool
     repeated: bool
     reason: str
+    cause: str
     services: tuple[BreakdownRow, ...]
     accounts: tuple[BreakdownRow, ...]
     source_kind: str

@@ -4,6 +4,8 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from datetime import date
@@ -59,8 +61,12 @@ def generator() -> ModuleType:
 # The generated pages
 
 
-def test_generated_pages_are_up_to_date(generator):
-    assert generator.stale() == [], "run `make docs`"
+def test_generated_pages_are_up_to_date():
+    # A process of its own: click remembers a command's help option from whoever asked for it first.
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "generate_docs.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr + "run `make docs`"
 
 
 @pytest.mark.parametrize("columns", ["40", "300"])

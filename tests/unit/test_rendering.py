@@ -82,6 +82,7 @@ def wild_alerts(draw):
         provisional=draw(st.booleans()),
         repeated=draw(st.booleans()),
         reason=draw(WILD),
+        cause=draw(st.just("") | WILD.filter(bool)),
         services=draw(ROWS),
         accounts=draw(ROWS),
         source_kind=draw(st.sampled_from(["simulated", "cost-explorer"])),

@@ -25,7 +25,14 @@ def test_a_message_has_blocks_and_a_text(receiver):
     channel(receiver).send(alerts(1))
     (body,) = receiver.bodies
     assert body["text"].startswith("[dev] AWS cost 310.50 USD (+31.1 %) over its threshold")
-    assert [block["type"] for block in body["blocks"]] == ["header", "section", "section", "section", "context"]
+    assert [block["type"] for block in body["blocks"]] == [
+        "header",
+        "section",
+        "section",
+        "section",
+        "section",
+        "context",
+    ]
 
 
 def test_a_test_message(receiver):

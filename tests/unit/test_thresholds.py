@@ -14,6 +14,7 @@ from farthing.signals.thresholds import (
     breakdown,
     history_needed,
     judge,
+    largest_rise,
     total_rule,
 )
 
@@ -110,3 +111,13 @@ def test_a_breakdown_shows_what_moved_first_also_what_is_gone():
     assert [(row.name, row.amount, row.change) for row in rows] == [(S3, 30, 30), ("Gone", 0, -25), (EC2, 90, 20)]
     accounts = breakdown(NAMED, Scope(), {}, by_account=True)
     assert [(row.name, row.amount, row.usual) for row in accounts] == [(f"Prod ({PROD})", 110, None), (DEV, 10, None)]
+
+
+def test_the_largest_rise_is_one_service_in_one_account():
+    history = weeks(70)
+    assert largest_rise(NAMED, Scope(), history) == f"Largest rise: {S3} in Prod, 30.00 USD above its usual Sunday."
+    assert (
+        largest_rise(NAMED, Scope(EC2), weeks(75)) == f"Largest rise: {EC2} in {DEV}, 10.00 USD above its usual Sunday."
+    )
+    assert largest_rise(NAMED, Scope(EC2, PROD), weeks(80)) == ""
+    assert largest_rise(NAMED, Scope(), {}) == ""

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from farthing.model import BILLED_COST, Alert, DailyReport, Delivery, Scope, exact_difference, is_filling
-from farthing.signals.thresholds import KIND, Breach, DayAmounts, breakdown
+from farthing.signals.thresholds import KIND, Breach, DayAmounts, breakdown, largest_rise
 
 REPEAT_FACTOR = 2
 """An overage that grows to this many times what was sent may be told once more."""
@@ -85,6 +85,7 @@ def alert_for(
         provisional=is_filling(report.date, situation.now),
         repeated=repeated,
         reason=breach.reason,
+        cause=largest_rise(report, breach.scope, history),
         services=breakdown(report, breach.scope, history, by_account=False),
         accounts=breakdown(report, breach.scope, history, by_account=True),
         source_kind=report.source.kind,

@@ -104,7 +104,7 @@ def plain_text(alerts: Sequence[Alert], environment: str) -> str:
     lines += [_day_line(alert) for alert in reversed(alerts[-DAYS_LISTED:])]
     if len(alerts) > DAYS_LISTED:
         lines.append(f"… and {several(len(alerts) - DAYS_LISTED, 'earlier day')}")
-    lines += ["", newest.reason + "."]
+    lines += ["", newest.cause or newest.reason + "."]
     lines += ["", f"By service on {day_name(newest.day)}:"]
     lines += [f"  {_row_line(row, newest.currency, shortened(row.name, NAME_LIMIT))}" for row in newest.services]
     lines += ["", "By account:"]
@@ -142,6 +142,8 @@ def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
         if len(alerts) > DAYS_LISTED:
             days.append(f"… and {several(len(alerts) - DAYS_LISTED, 'earlier day')}")
         blocks.append(_section(["*All its days*", *days]))
+    if newest.cause:
+        blocks.append(_section([_escaped(newest.cause)]))
     for heading, rows in (("By service", newest.services), ("By account", newest.accounts)):
         if rows:
             lines = [

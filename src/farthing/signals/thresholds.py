@@ -185,11 +185,7 @@ def _scope(rule: ThresholdRule, report: DailyReport, accounts: Mapping[str, str 
 
 
 def _amount_in(scope: Scope, leaves: Mapping[tuple[str, str], Decimal]) -> Decimal:
-    return exact_sum(
-        amount
-        for (service, account), amount in leaves.items()
-        if scope.service_name in (None, service) and scope.sub_account_id in (None, account)
-    )
+    return exact_sum(amount for key, amount in leaves.items() if _in_scope(scope, key))
 
 
 def _same_currency_days(history: Mapping[date, DayAmounts], report: DailyReport, weeks: int) -> list[DayAmounts]:
@@ -232,10 +228,34 @@ def breakdown(
     )
 
 
+def largest_rise(report: DailyReport, scope: Scope, history: Mapping[date, DayAmounts]) -> str:
+    """The one service in one account that rose most above its usual, as a sentence; '' if none did or none is known."""
+    earlier = _same_currency_days(history, report, BREAKDOWN_WEEKS)
+    if not earlier:
+        return ""
+    rises = []
+    for charge in report.charges:
+        if _in_scope(scope, charge.key):
+            usual = statistics.median(then.leaves.get(charge.key, ZERO) for then in earlier)
+            rises.append((exact_difference(report.amount(charge), usual), charge))
+    if not rises:
+        return ""
+    rise, charge = max(rises, key=lambda pair: pair[0])
+    if rise <= 0:
+        return ""
+    account = charge.sub_account_name or charge.sub_account_id
+    usual_day = f"its usual {report.date:%A}"
+    return f"Largest rise: {charge.service_name} in {account}, {money(rise, report.currency)} above {usual_day}."
+
+
+def _in_scope(scope: Scope, key: tuple[str, str]) -> bool:
+    return scope.service_name in (None, key[0]) and scope.sub_account_id in (None, key[1])
+
+
 def _grouped(day: DayAmounts, scope: Scope, column: int) -> dict[str, Decimal]:
     parts: dict[str, list[Decimal]] = {}
     for key, amount in day.leaves.items():
-        if scope.service_name in (None, key[0]) and scope.sub_account_id in (None, key[1]):
+        if _in_scope(scope, key):
             parts.setdefault(key[column], []).append(amount)
     return {name: exact_sum(amounts) for name, amounts in parts.items()}
 
