@@ -107,9 +107,9 @@ class App:
         from farthing.sources.cost_explorer import CostExplorerSource
 
         if self.settings.source == "simulated":
-            return CostExplorerSource(self._simulated_client(), kind="simulated")
+            return CostExplorerSource(self._simulated_client(), kind="simulated", scope=self.settings.scope)
         client = _WhenAsked(lambda: self._session().client("ce", **self._client_arguments()))
-        return CostExplorerSource(client, billing_view_arn=self.settings.billing_view_arn)
+        return CostExplorerSource(client, billing_view_arn=self.settings.billing_view_arn, scope=self.settings.scope)
 
     def channels(self) -> tuple[Channel, ...]:
         """Slack where a webhook is set, else the terminal."""

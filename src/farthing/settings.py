@@ -18,6 +18,7 @@ from farthing.errors import AmountError, SettingsError
 from farthing.model import parse_amount
 from farthing.signals import SIGNALS
 from farthing.signals.thresholds import ThresholdRule, parse_rules
+from farthing.sources.scope import parse_scope
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 SOURCES = ("cost-explorer", "simulated")
@@ -69,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slack_secret_name: str | None = None
     slack_webhook_url: Secret | None = None
     source: str = "cost-explorer"
+    scope: str | None = None
     simulated_size: str = "medium"
     simulated_seed: int = 1
     ce_role_arn: str | None = None
@@ -168,6 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_PREFIX", "prefix", "prefix", _prefix, "What stands before every object's key in the bucket; ends in '/'."),
     Setting("FARTHING_KMS_KEY_ID", "kms_key_id", "kms_key_id", _text, "Encrypts the bucket's objects with this KMS key instead of AES256."),
     Setting("FARTHING_SOURCE", "source", "source", _one_of(*SOURCES), "Where the figures come from: cost-explorer, or simulated (test data, at no price).", "cost-explorer"),
+    Setting("FARTHING_SCOPE", "scope", "scope", parse_scope, "Limits the whole ledger to accounts, tags or cost categories: `account:ID,ID tag:KEY=VALUE category:NAME=VALUE`. Recorded in every report; a ledger refuses to mix scopes."),
     Setting("FARTHING_SIMULATED_SIZE", "simulated_size", "simulated_size", _one_of(*SIZES), "The simulated organisation's size: small, medium or large.", "medium"),
     Setting("FARTHING_SIMULATED_SEED", "simulated_seed", "simulated_seed", _whole(0, 2**31 - 1), "The simulated organisation's seed: the same seed gives the same bill.", "1"),
     Setting("FARTHING_SLACK_WEBHOOK_URL", "slack_webhook_url", "", webhook, "Slack's webhook URL, for local runs. A secret: environment only."),

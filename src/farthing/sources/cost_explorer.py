@@ -10,6 +10,7 @@ from farthing.aws import AWS_ERRORS, explain
 from farthing.errors import AmountError, AnswerError, RequestCapError, SourceError
 from farthing.model import Charge, DailyReport, Period, Source, daily_report, parse_amount, same_currency
 from farthing.sources import OnPage
+from farthing.sources.scope import scope_filter
 
 IAM_ACTIONS = ("ce:GetCostAndUsage",)
 
@@ -45,14 +46,20 @@ class CostExplorerSource:
         client: boto3's ``ce`` client, or one that answers like it.
         kind: how reports name this source.
         billing_view_arn: asks for this billing view.
+        scope: limits the question to it; canonical, see :mod:`farthing.sources.scope`.
     """
 
     def __init__(
-        self, client: CostExplorerClient, *, kind: str = "cost-explorer", billing_view_arn: str | None = None
+        self,
+        client: CostExplorerClient,
+        *,
+        kind: str = "cost-explorer",
+        billing_view_arn: str | None = None,
+        scope: str | None = None,
     ) -> None:
         self._client = client
         self._billing_view_arn = billing_view_arn
-        self.source = Source(kind=kind, group_by=GROUP_BY)
+        self.source = Source(kind=kind, group_by=GROUP_BY, scope=scope)
 
     def fetch(self, period: Period, *, max_requests: int, on_page: OnPage) -> "CostExplorerAnswer":
         """Asks for the period; see the port for the errors."""
@@ -99,7 +106,11 @@ class CostExplorerSource:
             "Metrics": list(COST_METRICS),
             "GroupBy": [{"Type": "DIMENSION", "Key": key} for key in _GROUP_BY_KEYS],
         }
-        return {**request, "BillingViewArn": self._billing_view_arn} if self._billing_view_arn else request
+        if self._billing_view_arn:
+            request["BillingViewArn"] = self._billing_view_arn
+        if self.source.scope:
+            request["Filter"] = scope_filter(self.source.scope)
+        return request
 
 
 class _Day:
