@@ -16,11 +16,10 @@ import msgspec
 from farthing.alerts.channels import Channel
 from farthing.collect import Workplace
 from farthing.errors import LedgerError, SettingsError, UsageError
-from farthing.ledger.runs import PREFIX as RUNS
-from farthing.ledger.runs import started_on
+from farthing.ledger.runs import Runs
 from farthing.ledger.store import Store
 from farthing.model import Period
-from farthing.settings import Secret, Settings, load, webhook
+from farthing.settings import Secret, Settings, load, unknown, webhook
 from farthing.sources import CostSource
 
 if TYPE_CHECKING:
@@ -49,11 +48,13 @@ class _WhenAsked:
 
 
 def utc_clock(pinned: date | None) -> Callable[[], datetime]:
-    """The clock: UTC, whole seconds; pinned to 08:00 of a day for trials."""
-    if pinned is not None:
-        moment = datetime(pinned.year, pinned.month, pinned.day, 8, tzinfo=UTC)
-        return lambda: moment
-    return lambda: datetime.now(UTC).replace(microsecond=0)
+    """The clock: UTC, whole seconds; on the pinned day for trials, where the time of day goes on."""
+
+    def now() -> datetime:
+        moment = datetime.now(UTC).replace(microsecond=0)
+        return moment if pinned is None else datetime.combine(pinned, moment.timetz())
+
+    return now
 
 
 class App:
@@ -147,8 +148,7 @@ class App:
         from farthing.simulator.cost_explorer import CostExplorerSimulator
 
         # The ledger's first run anchors the organisation's history: later runs see the same one, some days on.
-        first = next(self.store.keys(RUNS), None)
-        anchor = started_on(first) if first else self.today
+        anchor = Runs(self.store).first_day() or self.today
         bill = Bill(self.settings.simulated_size, self.settings.simulated_seed, today=self.today, anchor=anchor)
         return SimulatedClient(CostExplorerSimulator(bill, history_months=None))
 
@@ -236,6 +236,8 @@ def open_app(
         SettingsError: with every wrong setting.
         LedgerError: the ledger's own configuration cannot be read.
     """
+    for problem in unknown(environment):
+        logging.getLogger("farthing").warning(problem)
     named = environment.get("FARTHING_CONFIG", "").strip()
     if named:
         return _app(environment, _read_config(named), named, preview, required)

@@ -74,7 +74,7 @@ def _stdlib(logger: Logger) -> Any:
 def _emit(metrics: Metrics, environment: str, result: RunResult) -> None:
     record = result.record
     metrics.set_default_dimensions(Environment=environment)
-    metrics.add_metric("ThresholdBreaches", MetricUnit.Count, record.alerts_created)
+    metrics.add_metric("ThresholdBreaches", MetricUnit.Count, record.threshold_breaches)
     metrics.add_metric("AlertsSent", MetricUnit.Count, record.alerts_sent)
     metrics.add_metric("AlertsFailed", MetricUnit.Count, record.alerts_failed)
     metrics.add_metric("BilledRequests", MetricUnit.Count, record.billed_requests)

@@ -23,11 +23,24 @@ from farthing.ledger.runs import Runs
 from farthing.ledger.store import Store
 from farthing.model import Alert, DailyReport, Period, RunRecord
 from farthing.settings import Settings
-from farthing.signals.thresholds import KIND, DayAmounts, ThresholdRule, amounts_of, judge, total_rule
+from farthing.signals.thresholds import (
+    KIND,
+    DayAmounts,
+    ThresholdRule,
+    amounts_of,
+    judge,
+    names_in,
+    total_rule,
+    unmatched,
+)
 from farthing.sources import HISTORY_MONTHS, PRICE_PER_REQUEST, CostSource, OnPage
+from farthing.wording import several
 
 LEAST_WINDOW_DAYS = 3
 """Days: the request cap never shrinks the window below this, because the last two are still filling up."""
+
+DEFAULT_WINDOW_DAYS = 14
+"""Days that a daily run asks again by default, because AWS restates them."""
 
 RESTATED_UNTIL_DAY = 15
 """Day of the month until which the window reaches back to the first of the month before: AWS restates it that long."""
@@ -69,6 +82,7 @@ class Plan(msgspec.Struct, frozen=True):
         groups_per_day: rows of the newest day in the ledger, 0 if it is empty.
         page_size: the largest page that was ever followed by another, 0 if none was yet.
         wanted: the period before the request cap shrank it; the same if it did not.
+        cap: the most billed requests, None without one.
     """
 
     period: Period
@@ -76,6 +90,20 @@ class Plan(msgspec.Struct, frozen=True):
     groups_per_day: int
     page_size: int
     wanted: Period
+    cap: int | None = None
+
+    @property
+    def caution(self) -> str:
+        """What the request cap does to this plan, for people; '' if nothing."""
+        parts = []
+        if self.period != self.wanted:
+            parts.append(
+                f"only {len(self.period)} of {len(self.wanted)} days are asked for ({self.period}), to stay within "
+                f"{self.cap} billed requests"
+            )
+        if self.cap is not None and self.requests > self.cap:
+            parts.append(f"even these need about {self.requests} requests, so the newest days will be missing")
+        return f"{'; '.join(parts)}: raise FARTHING_MAX_BILLED_REQUESTS" if parts else ""
 
     @property
     def price(self) -> Decimal:
@@ -120,14 +148,14 @@ def first_of_month(day: date, months_back: int = 0) -> date:
     return date(month // 12, month % 12 + 1, 1)
 
 
-def window(today: date, window_days: int, known: Sequence[date]) -> Period:
+def window(today: date, window_days: int | None, known: Sequence[date]) -> Period:
     """The days that a daily run asks for: from the trailing window to yesterday.
 
-    Until the 15th it reaches back to the first of the month before, and further to the oldest gap in the ledger: within
-    a page a longer window costs the same.
+    By default 14 days, and until the 15th back to the first of the month before; just ``window_days`` where that is
+    set. Either way further back to the oldest gap in the ledger: within a page a longer window costs the same.
     """
-    start = today - timedelta(days=window_days)
-    if today.day <= RESTATED_UNTIL_DAY:
+    start = today - timedelta(days=window_days or DEFAULT_WINDOW_DAYS)
+    if window_days is None and today.day <= RESTATED_UNTIL_DAY:
         start = min(start, first_of_month(today, 1))
     if known:
         present = set(known)
@@ -146,7 +174,7 @@ def make_plan(period: Period, groups_per_day: int, page_size: int, cap: int | No
     shrunk = period
     while cap is not None and requests(len(shrunk)) > cap and len(shrunk) > LEAST_WINDOW_DAYS:
         shrunk = Period(shrunk.start + timedelta(days=1), shrunk.end)
-    return Plan(shrunk, requests(len(shrunk)), groups_per_day, page_size, period)
+    return Plan(shrunk, requests(len(shrunk)), groups_per_day, page_size, period, cap)
 
 
 def learned(reports: Reports, runs: Runs, today: date) -> tuple[int, int, DailyReport | None]:
@@ -268,6 +296,7 @@ def fetch_and_store(
             if outcome != "unchanged":
                 (written if outcome == "written" else restated).append(fresh.date)
             on_day(fresh.date)
+        failures += answer.refused
     finally:
         run.note(
             days_written=tuple(written),
@@ -316,7 +345,7 @@ def collect(
     run = _Run(place, record, invocation)
     failures: list[FarthingError] = []
     alerts: list[Alert] = []
-    over = False
+    over = 0
     newest: DailyReport | None = None
     try:
         totals: Mapping[date, Decimal | None]
@@ -338,12 +367,12 @@ def collect(
             failures += broken
         if not failures:
             run.reach("stored")
-        if before is None or before.stage == "stored":
-            alerts, over = _judge(place, totals, run.record.id, first_since)
-            run.note(
-                alerts_created=sum(alert.state != "suppressed" for alert in alerts),
-                alerts_suppressed=sum(alert.state == "suppressed" for alert in alerts),
-            )
+        alerts, over = _judge(place, totals, run.record.id, first_since)
+        run.note(
+            threshold_breaches=over,
+            alerts_created=sum(alert.state != "suppressed" for alert in alerts),
+            alerts_suppressed=sum(alert.state == "suppressed" for alert in alerts),
+        )
         newest = Reports(place.store).read(max(totals)) if totals else None
         if not failures:
             run.reach("judged")
@@ -355,7 +384,7 @@ def collect(
         run.reach("finished")
     else:
         run.reach(run.record.stage)
-    return RunResult(run.record, newest, tuple(alerts), over, tuple(failures))
+    return RunResult(run.record, newest, tuple(alerts), over > 0, tuple(failures))
 
 
 def _first_since(runs: Runs, now: datetime) -> datetime | None:
@@ -378,36 +407,34 @@ def _say_plan(place: Workplace, plan: Plan, id_: str) -> None:
         "price_usd": str(plan.price),
     }
     place.log.info("planned", extra=details)
-    if plan.period != plan.wanted:
-        place.log.warning(
-            f"only {len(plan.period)} of {len(plan.wanted)} days are asked for ({plan.period}), to stay within "
-            f"{place.settings.max_billed_requests} billed requests: raise FARTHING_MAX_BILLED_REQUESTS to see all days",
-            extra=details,
-        )
+    if plan.caution:
+        place.log.warning(plan.caution, extra=details)
 
 
 def _judge(
-    place: Workplace, totals: Mapping[date, Decimal | None], id_: str, first_since: datetime | None
-) -> tuple[list[Alert], bool]:
-    """Puts an alert for each new breach into the outbox; returns those, and whether any breach counts."""
+    place: Workplace, totals: Mapping[date, Decimal | None], run_id: str, first_since: datetime | None
+) -> tuple[list[Alert], int]:
+    """Puts an alert for each new breach into the outbox; returns those, and how many breaches count."""
     rules = place.rules
     if not rules or not totals:
         if totals:
             place.log.warning("no threshold is set: set COST_THRESHOLD, or [[thresholds]] in farthing.toml")
-        return [], False
+        return [], 0
     reports = Reports(place.store)
     outbox = Outbox(place.store, place.clock, place.sleep)
     history = LedgerHistory(reports)
     situation = Situation(
         now=place.clock(),
-        run_id=id_,
+        run_id=run_id,
         channels=tuple(channel.name for channel in place.channels),
         newest_day=max(totals),
         max_age_days=place.settings.alert_max_age_days,
         first_since=first_since,
     )
     created: list[Alert] = []
-    over = False
+    over = 0
+    found: set[str] = set()
+    seen: set[str] = set()
     for day in sorted(totals):
         if _surely_quiet(rules, totals[day]):
             continue
@@ -416,18 +443,26 @@ def _judge(
             report = reports.read(day)
         if report is None:
             continue
+        seen |= names_in(report)
         for breach in judge(report, rules, history):
-            over = over or suppression(report, situation) is None
-            before = outbox.read(day, alert_id(KIND, breach.rule.name, breach.scope, day))
-            if before is not None and not may_repeat(before, breach):
-                continue
-            alert = alert_for(breach, report, history, situation, repeated=before is not None)
-            if outbox.offer(alert):
+            over += suppression(report, situation) is None
+            id_ = alert_id(KIND, breach.rule.name, breach.scope, day)
+            found.add(id_)
+            before = None
+            with _passing_over_corrupt():
+                before = outbox.read(day, id_)
+            repeated = before is not None and may_repeat(before, breach)
+            alert = alert_for(breach, report, history, situation, repeated=repeated)
+            found.add(alert.id)
+            if before is not None and not repeated:
+                outbox.refresh(alert)
+            elif outbox.offer(alert):
                 created.append(alert)
-                place.log.info(
-                    "alert",
-                    extra={"run_id": id_, "alert": alert.id, "state": alert.state, "reason": alert.reason},
-                )
+                details = {"run_id": run_id, "alert": alert.id, "state": alert.state, "reason": alert.reason}
+                place.log.info("alert", extra=details)
+    outbox.withdraw(set(totals), found, run_id)
+    for problem in unmatched(rules, seen):
+        place.log.warning(problem)
     return created, over
 
 
@@ -449,7 +484,10 @@ def _deliver(place: Workplace, run: "_Run") -> list[FarthingError]:
     if drained.sent or drained.failed:
         place.log.info("delivered", extra={"run_id": run.record.id, "sent": drained.sent, "failed": drained.failed})
     if drained.waiting:
-        place.log.warning(f"{drained.waiting} alert(s) wait for a channel that is not configured any more")
+        place.log.warning(
+            f"{several(drained.waiting, 'alert')} not sent by this run: another run is sending, or the channel is not "
+            "configured any more"
+        )
     return [RunError(problem) for problem in drained.problems]
 
 

@@ -5,6 +5,7 @@ would have to round raises instead. Days are UTC days, periods half-open. Nothin
 environment.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, DecimalException, DivisionByZero, Inexact, InvalidOperation, Overflow
@@ -31,6 +32,8 @@ before yesterday is usually complete. Such a day is called provisional."""
 EXACT = Context(prec=76, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 
 ZERO = Decimal(0)
+# Python's own grammar would also take underscores, spaces, other scripts' digits, infinity and NaN.
+_AMOUNT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII).fullmatch
 _SMALLEST = Decimal(1).scaleb(-MAX_DECIMALS)
 
 
@@ -46,15 +49,16 @@ def parse_amount(text: str) -> Decimal:
     Raises:
         AmountError: it is not a finite number, or has more than 18 decimals or 20 integer digits.
     """
+    matched = _AMOUNT(text)
+    if matched is None:
+        raise AmountError(f"{text!r} is not an amount")
     try:
         amount = Decimal(text)
-    except (DecimalException, TypeError, ValueError) as error:
+    except DecimalException as error:  # an exponent beyond what a Decimal can have
         raise AmountError(f"{text!r} is not an amount") from error
     # Short plain text cannot break a limit; the exact look below is slow, and a large bill has millions of amounts.
-    if len(text) <= MAX_DECIMALS and "e" not in text and "E" not in text and "a" not in text and "n" not in text:
+    if len(text) <= MAX_DECIMALS and matched[1] is None:
         return amount
-    if not amount.is_finite():
-        raise AmountError(f"{text!r} is not an amount")
     if not amount:
         return ZERO
     if amount.adjusted() >= MAX_INTEGER_DIGITS:
@@ -215,15 +219,23 @@ def daily_report(
     charges: Iterable[Charge],
     source: Source,
 ) -> DailyReport:
-    """A report with its rows sorted and its totals summed up; two rows of one key are an error of the caller."""
+    """A report with its rows sorted and its totals summed up; two rows of one key are an error of the caller.
+
+    Raises:
+        AmountError: a total is too large to be kept.
+    """
     rows = tuple(sorted(charges, key=lambda charge: charge.key))
+    totals = {metric: exact_sum(row.amounts[index] for row in rows) for index, metric in enumerate(metrics)}
+    for metric, total in totals.items():
+        if total.adjusted() >= MAX_INTEGER_DIGITS:
+            raise AmountError(f"the total {metric} of {day}, {plain(total)}, has more than {MAX_INTEGER_DIGITS} digits")
     return DailyReport(
         date=day,
         currency=currency,
         estimated=estimated,
         collected_at=collected_at,
         metrics=metrics,
-        totals={metric: exact_sum(row.amounts[index] for row in rows) for index, metric in enumerate(metrics)},
+        totals=totals,
         charges=rows,
         source=source,
     )
@@ -332,6 +344,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     days_written: tuple[date, ...] = ()
     days_restated: tuple[date, ...] = ()
     days_missing: tuple[date, ...] = ()
+    threshold_breaches: int = 0
     alerts_created: int = 0
     alerts_suppressed: int = 0
     alerts_sent: int = 0

@@ -75,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     simulated_seed: int = 1
     ce_role_arn: str | None = None
     billing_view_arn: str | None = None
-    window_days: int = 14
+    window_days: int | None = None
     max_billed_requests: int = 10
     alert_max_age_days: int = 7
     signals: tuple[str, ...] = tuple(SIGNALS)
@@ -126,9 +126,12 @@ def _several_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"must be a date like 2026-11-23, not {text!r}") from None
+        day = date.min
+    if not 2000 <= day.year < 2100:
+        raise ValueError(f"must be a date of this century like 2026-11-23, not {text!r}")
+    return day
 
 
 def _arn(text: str) -> str:
@@ -176,11 +179,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_SLACK_WEBHOOK_URL", "slack_webhook_url", "", webhook, "Slack's webhook URL, for local runs. A secret: environment only."),
     Setting("FARTHING_CE_ROLE_ARN", "ce_role_arn", "ce_role_arn", _arn, "Reads Cost Explorer through this role, e.g. one in the payer account."),
     Setting("FARTHING_BILLING_VIEW_ARN", "billing_view_arn", "billing_view_arn", _arn, "Asks Cost Explorer for this billing view instead of the account's own."),
-    Setting("FARTHING_WINDOW_DAYS", "window_days", "window_days", _whole(3, 92), "How many days back each daily run asks again, because AWS restates days.", "14"),
+    Setting("FARTHING_WINDOW_DAYS", "window_days", "window_days", _whole(3, 92), "How many days back each daily run asks again, because AWS restates days. A gap in the ledger widens it.", "14; until the 15th back to the first of the month before"),
     Setting("FARTHING_MAX_BILLED_REQUESTS", "max_billed_requests", "max_billed_requests", _whole(1, 10_000), "The most billed requests ($0.01 each) a daily run may make.", "10"),
     Setting("FARTHING_ALERT_MAX_AGE_DAYS", "alert_max_age_days", "alert_max_age_days", _whole(1, 92), "Days older than this are recorded as suppressed instead of alerted.", "7"),
     Setting("FARTHING_SIGNALS", "signals", "signals", _several_of(*SIGNALS), "Which signals a daily run computes, separated by commas.", "all"),
-    Setting("FARTHING_TODAY", "today", "", _day, "Pins the clock to 08:00 UTC of this day, for trials on recorded or simulated data."),
+    Setting("FARTHING_TODAY", "today", "", _day, "Pins the date (the time of day goes on), for trials on recorded or simulated data."),
 )  # fmt: skip
 
 _KEYS = {setting.key: setting for setting in SETTINGS if setting.key}
@@ -230,6 +233,16 @@ def load(
     return Settings(**values)
 
 
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each FARTHING_ variable that no setting has: a typing error would otherwise go unseen."""
+    known = [*(setting.name for setting in SETTINGS), "FARTHING_CONFIG"]
+    return [
+        f"{name} is no setting and was ignored{nearest(name, known)}"
+        for name in sorted(environment)
+        if name.startswith("FARTHING_") and name not in known
+    ]
+
+
 def _parse_toml(text: str | None, name: str, problems: list[str]) -> dict[str, Any]:
     try:
         # Numbers stay the decimals that were typed.
@@ -246,6 +259,6 @@ def _as_text(value: object) -> str:
 def _take(setting: Setting, text: str, where: str, values: dict[str, Any], problems: list[str]) -> None:
     try:
         values[setting.field] = setting.parse(text)
-    except (ValueError, AmountError) as error:
+    except (ValueError, RuntimeError, AmountError) as error:
         problems.append(f"{where} {error}")
         values.pop(setting.field, None)

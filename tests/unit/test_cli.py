@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from decimal import Decimal
 from pathlib import Path
 
@@ -172,7 +172,7 @@ def test_another_day_restates_what_filled_up(farthing, home, monkeypatch, creden
             monkeypatch.setenv("AWS_ENDPOINT_URL_COST_EXPLORER", url)
             assert farthing("collect").code == 0
     yesterday = json.loads((home / "cost_data/daily/2026-11-22.json").read_text())
-    assert yesterday["revisions"][0]["seen_at"] == "2026-11-23T08:00:00Z"
+    assert yesterday["revisions"][0]["seen_at"].startswith("2026-11-23T")
     assert Decimal(yesterday["totals"]["BilledCost"]) > Decimal(yesterday["revisions"][0]["totals"]["BilledCost"])
 
 
@@ -299,7 +299,8 @@ def test_the_service_decides_what_is_too_old(farthing, home, small):
     assert reports(home) == []
 
 
-def test_the_demo_ends_with_the_alert_and_the_report_and_runs_again(farthing, home):
+def test_the_demo_ends_with_the_alert_and_the_report_and_runs_again(farthing, home, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     first = farthing("demo", "--size", "small", "--no-serve")
     assert first.code == 0, first.err
     for part in (
@@ -316,7 +317,11 @@ def test_the_demo_ends_with_the_alert_and_the_report_and_runs_again(farthing, ho
     assert again.code == 0, again.err
     assert "alerts   0 new, 0 sent" in again.out
     assert "over its threshold" in again.out
-    one_line(farthing("demo", "--size", "medium", "--no-serve"), 2, "another simulated organisation")
+    before = {path: path.read_bytes() for path in home.rglob("cost_data/**/*.json")}
+    other = farthing("demo", "--size", "small", "--seed", "9", "--no-serve")
+    assert other.code == 0, other.err
+    assert "small-9" in other.out
+    assert {path: path.read_bytes() for path in home.rglob("cost_data/**/*.json")} == before
     mine = farthing("collect")
     assert (mine.code, "0 new days" in mine.out) == (0, True)
 
@@ -380,4 +385,33 @@ def test_now_is_utc(farthing, monkeypatch):
     from farthing.app import utc_clock
 
     assert utc_clock(None)().tzinfo is UTC
-    assert utc_clock(TODAY)() == datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert utc_clock(TODAY)().date() == TODAY
+    assert utc_clock(TODAY)().tzinfo is UTC
+
+
+def test_an_unknown_variable_is_said(farthing, monkeypatch):
+    monkeypatch.setenv("FARTHING_MAX_BILED_REQUESTS", "1")
+    monkeypatch.setenv("FARTHING_SOURCE", "simulated")
+    result = farthing("price")
+    assert result.code == 0
+    assert (
+        "FARTHING_MAX_BILED_REQUESTS is no setting and was ignored (did you mean FARTHING_MAX_BILLED_REQUESTS?)"
+        in result.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("FARTHING_HOME", "~nosuchuser/x"), ("FARTHING_TODAY", "0001-01-02"), ("COST_THRESHOLD", "INF")]
+)
+def test_odd_settings_are_settings_errors(farthing, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    one_line(farthing("collect"), 2, name)
+
+
+def test_the_demo_leaves_a_ledger_alone_whose_first_run_failed(farthing, home, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert farthing("collect").code == 1
+    before = {path: path.read_bytes() for path in home.rglob("*.json")}
+    assert farthing("demo", "--size", "small", "--no-serve").code == 0
+    assert {path: path.read_bytes() for path in home.rglob("*.json")} == before
+    assert not (home / "config").exists()

@@ -32,6 +32,7 @@ from farthing.errors import (
 )
 from farthing.ledger.reports import Reports, key_of
 from farthing.model import Period
+from farthing.signals.thresholds import ThresholdRule
 
 
 def flat(days=20, amount="100", **peaks):
@@ -361,12 +362,12 @@ def test_the_record_of_a_run(trial):
 )
 def test_the_window_reaches_back_to_last_month_until_the_15th(today, start):
     day = TODAY.fromisoformat(today)
-    assert window(day, 14, []) == Period(TODAY.fromisoformat(start), day)
+    assert window(day, None, []) == Period(TODAY.fromisoformat(start), day)
 
 
 def test_a_gap_older_than_the_service_keeps_is_not_asked_for():
     known = [ago(3000), ago(1)]
-    assert window(TODAY, 14, known).start == first_of_month(TODAY, 13)
+    assert window(TODAY, None, known).start == first_of_month(TODAY, 13)
 
 
 def test_the_plan_estimates_pages_and_shrinks_to_the_cap():
@@ -407,11 +408,11 @@ def test_the_newest_report_is_corrupt_and_the_run_goes_on(trial):
 
 
 def test_a_corrupt_alert_or_run_record_stops_nothing_else(trial):
-    trial.store.create("cost_data/alerts/2026-11-20/broken.json", b"{")
-    trial.store.create("cost_data/runs/20261122T080000Z-broken.json", b"\xff")
+    trial.store.create("cost_data/alerts/2026-11-20/" + "0" * 32 + ".json", b"{")
+    trial.store.create("cost_data/runs/20261122T080000Z-00-0123456789ab.json", b"\xff")
     result = trial.run()
     assert trial.slack.days == [[ago(1)]]
-    assert ["2026-11-20/broken.json is not a readable alert" in str(failure) for failure in result.failures] == [True]
+    assert ["0.json is not a readable alert" in str(failure) for failure in result.failures] == [True]
 
 
 def test_the_same_event_twice_in_one_second(trial):
@@ -435,3 +436,82 @@ def test_a_day_that_the_first_run_only_recorded_alerts_when_it_doubles():
     trial.client.bill[ago(2)][(EC2, PROD)] = "900"
     trial.run()
     assert trial.slack.days == [[ago(2)]]
+
+
+def test_a_truncated_alert_does_not_stop_the_judging_of_other_days(trial):
+    trial.run()
+    (key,) = [key for key in trial.store.objects if key.startswith("cost_data/alerts/")]
+    trial.store.objects[key] = b"{"
+    trial.client.bill[TODAY] = {(EC2, PROD): "300"}
+    result = trial.run(days_later=1)
+    assert ["is not a readable alert" in str(failure) for failure in result.failures] == [True]
+    assert trial.slack.days == [[ago(1)], [TODAY]]
+
+
+def test_other_peoples_files_are_passed_over(trial):
+    for key in (
+        "alerts/2026-11-22/x.json~",
+        "alerts/2026-11-22/copy (1).json",
+        "alerts/notes.txt",
+        "runs/copy of run.json",
+    ):
+        trial.store.objects[f"cost_data/{key}"] = b"mine"
+    assert trial.run().failures == ()
+    assert trial.slack.days == [[ago(1)]]
+
+
+@pytest.mark.parametrize("amount", ["1E-19", "INF", "NAN", "99999999999999999999"])
+def test_a_day_that_cannot_be_kept_is_refused_and_the_others_are_kept_and_judged(trial, amount):
+    trial.client.bill[ago(8)] |= {(EC2, PROD): amount, (S3, PROD): amount}
+    result = trial.run()
+    assert ago(8).isoformat() in str(result.failures[0])
+    assert Reports(trial.store).days() == [day for day in Period(ago(14), TODAY) if day != ago(8)]
+    assert result.record.days_missing == ()
+    assert trial.slack.days == [[ago(1)]]
+
+
+def test_an_alert_that_was_never_sent_tells_the_figures_of_now(trial):
+    trial.slack.failing = DeliveryError("down", retryable=False)
+    trial.run()
+    trial.slack.failing = None
+    trial.client.bill[ago(1)][(EC2, PROD)] = "230"
+    trial.run()
+    trial.run()
+    assert [[alert.actual for alert in message] for message in trial.slack.sent] == [[231]]
+
+
+def test_an_alert_that_was_never_sent_is_withdrawn_when_its_day_is_no_longer_over(trial):
+    trial.slack.failing = DeliveryError("down", retryable=False)
+    trial.run()
+    trial.slack.failing = None
+    trial.client.bill[ago(1)][(EC2, PROD)] = "20"
+    assert trial.run().failures == ()
+    assert trial.slack.sent == []
+    assert trial.alerts() == {"2026-11-22": "suppressed"}
+
+
+def test_only_the_estimated_flag_changed_so_the_amounts_were_seen_first_before(trial):
+    before = report(ago(1), {(EC2, PROD): "1"})
+    store = MemoryStore()
+    Reports(store).write(before)
+    later = report(ago(1), {(EC2, PROD): "1"}, estimated=False, collected_at=NOW + timedelta(days=20))
+    outcome, now = Reports(store).write(later)
+    assert (outcome, now.estimated, now.collected_at, len(now.revisions)) == ("restated", False, NOW, 1)
+
+
+def test_a_plan_over_the_cap_says_so():
+    plan = make_plan(Period(ago(14), TODAY), 50_000, 5000, cap=10)
+    assert "only 3 of 14 days" in plan.caution
+    assert "about 30 requests" in plan.caution
+    assert make_plan(Period(ago(14), TODAY), 10, 5000, cap=10).caution == ""
+
+
+def test_an_explicit_window_is_exact():
+    assert window(TODAY.replace(day=5), 3, []) == Period(TODAY.replace(day=2), TODAY.replace(day=5))
+
+
+def test_a_rule_that_watches_nothing_is_said(trial, caplog):
+    trial.settings["thresholds"] = (ThresholdRule("typo", service="Amazon Simple Storge Service", amount=Decimal(1)),)
+    trial.run()
+    assert "'typo' watches the service 'Amazon Simple Storge Service', which no day has" in caplog.text
+    assert "did you mean 'amazon simple storage service'?" in caplog.text

@@ -60,3 +60,23 @@ def test_no_permission(tmp_path, monkeypatch, number):
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(LedgerError, match="no permission to use"):
         FolderStore(tmp_path / "x").create(KEY, b"x")
+
+
+def test_a_folder_that_cannot_be_listed_is_not_empty(tmp_path, monkeypatch):
+    store = FolderStore(tmp_path)
+    store.create(KEY, b"x")
+
+    def refused(path: object, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "no", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(LedgerError, match="no permission"):
+        list(store.keys("cost_data/"))
+
+
+def test_other_peoples_files_are_no_keys(tmp_path):
+    store = FolderStore(tmp_path)
+    store.create(KEY, b"x")
+    for name in ("copy (1).json", ".hidden", "x.json~"):
+        (tmp_path / "cost_data" / "daily" / name).write_text("mine")
+    assert list(store.keys("cost_data/")) == [KEY]

@@ -45,7 +45,26 @@ def test_spellings_of_a_source(text, value):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "abc", "NaN", "nan", "inf", "-Infinity", "1E-19", "0.1234567890123456789", "1E20", "9" * 21, "1e999999"],
+    [
+        "",
+        "abc",
+        "INF",
+        "NAN",
+        "1_000",
+        "\uff11\uff10",
+        " 5 ",
+        "+-1",
+        ".",
+        "NaN",
+        "nan",
+        "inf",
+        "-Infinity",
+        "1E-19",
+        "0.1234567890123456789",
+        "1E20",
+        "9" * 21,
+        "1e999999",
+    ],
 )
 def test_what_cannot_be_kept_is_refused_by_name(text):
     with pytest.raises(AmountError, match=r"amount"):

@@ -87,3 +87,17 @@ def test_nobody_listens(receiver):
     assert caught.value.retryable
     assert "plantedsecret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("after", ["-5", "nan", "inf", "soon"])
+def test_an_odd_retry_after_is_none(receiver, after):
+    receiver.answers = [(429, "", {"Retry-After": after})]
+    with pytest.raises(DeliveryError) as caught:
+        channel(receiver).send(alerts(1))
+    assert caught.value.retry_after is None
+
+
+def test_a_page_is_no_confirmation(receiver):
+    receiver.answers = [(200, "<html>log in</html>", {})]
+    with pytest.raises(DeliveryError, match="something else than Slack"):
+        channel(receiver).send(alerts(1))

@@ -121,3 +121,11 @@ def test_the_largest_rise_is_one_service_in_one_account():
     )
     assert largest_rise(NAMED, Scope(EC2, PROD), weeks(80)) == ""
     assert largest_rise(NAMED, Scope(), {}) == ""
+
+
+def test_a_rule_on_a_name_watches_every_account_of_that_name():
+    same = msgspec.structs.replace(
+        REPORT, charges=tuple(msgspec.structs.replace(c, sub_account_name="same") for c in REPORT.charges)
+    )
+    found = judge(same, [ThresholdRule("name", account="Same", amount=Decimal(5))], {})
+    assert {(breach.scope.sub_account_id, breach.actual) for breach in found} == {(PROD, 110), (DEV, 10)}

@@ -5,7 +5,9 @@ A run claims before it sends. A claim is respected for 60 s; after that its run 
 sends. What failed is tried again by the next run.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -34,6 +36,8 @@ KEPT_DAYS = 31
 """Days: how far back an alert that could not be sent is still tried."""
 
 MARK_TRIES = 5
+_KEY = re.compile(rf"{PREFIX}\d{{4}}-\d\d-\d\d/[0-9a-f]{{32}}\.json")
+"""What an alert is called; an editor's copy beside it is none."""
 
 
 class Drained(msgspec.Struct, frozen=True):
@@ -82,6 +86,33 @@ class Outbox:
             return False
         return True
 
+    def refresh(self, alert: Alert) -> None:
+        """Brings an alert that nobody was sent yet up to the figures of now; what was sent stays as it was sent."""
+        opened = self._open(key_of(alert.day, alert.id))
+        if opened is None or not _unsent(opened.alert) or opened.alert.actual == alert.actual:
+            return
+        fresh = msgspec.structs.replace(alert, deliveries=opened.alert.deliveries, created_at=opened.alert.created_at)
+        self._replace_quietly(fresh, opened.etag)
+
+    def withdraw(self, days: set[date], found: set[str], run_id: str) -> None:
+        """Suppresses alerts about these days that nobody was sent yet and that are over no threshold any more."""
+        if not days:
+            return
+        for key in self._keys(min(days)):
+            try:
+                opened = self._open(key)
+            except CorruptError:
+                continue  # the drain says it
+            if opened is None or opened.alert.day not in days or opened.alert.id in found or not _unsent(opened.alert):
+                continue
+            now = Delivery("suppressed", self._clock(), run_id, reason="no longer over its threshold")
+            deliveries = dict.fromkeys(opened.alert.deliveries, now)
+            self._replace_quietly(msgspec.structs.replace(opened.alert, deliveries=deliveries), opened.etag)
+
+    def _replace_quietly(self, alert: Alert, etag: str) -> None:
+        with suppress(ConflictError):  # another run has just claimed it: then it is being sent
+            self._store.replace(key_of(alert.day, alert.id), encode_alert(alert), etag)
+
     def read(self, day: date, id_: str) -> Alert | None:
         """An alert, None if the ledger has none of this id."""
         opened = self._open(key_of(day, id_))
@@ -121,14 +152,15 @@ class Outbox:
                     self._mark(claimed, channel.name, "sent", run_id, None)
         names = {channel.name for channel in channels}
         waiting = sum(
-            delivery.state in ("pending", "failed") and name not in names
+            (delivery.state in ("pending", "failed") and name not in names)
+            or (delivery.state == "claimed" and not self._is_due(one.alert, name))
             for one in opened
             for name, delivery in one.alert.deliveries.items()
         )
         return Drained(sent, failed, waiting, tuple(problems))
 
     def _keys(self, day: date) -> Iterator[str]:
-        return self._store.keys(PREFIX, PREFIX + day.isoformat())
+        return filter(_KEY.fullmatch, self._store.keys(PREFIX, PREFIX + day.isoformat()))
 
     def _open(self, key: str) -> _Open | None:
         stored = self._store.read(key)
@@ -196,6 +228,11 @@ class Outbox:
             except ConflictError:
                 continue  # another channel's step came in between
         raise LedgerError(f"{self._store.locate(key)} is being written by others all the time; run again")
+
+
+def _unsent(alert: Alert) -> bool:
+    """Whether no channel has been sent it, or is being sent it."""
+    return all(delivery.state in ("pending", "failed") for delivery in alert.deliveries.values())
 
 
 def _with(alert: Alert, channel: str, delivery: Delivery) -> Alert:

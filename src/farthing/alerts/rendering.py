@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from farthing.model import Alert, BreakdownRow, percent_of
+from farthing.model import Alert, BreakdownRow, exact_sum, percent_of
 from farthing.wording import day_name, money, several, shortened, signed
 
 HEADER_LIMIT = 150
@@ -34,13 +34,14 @@ def title(alerts: Sequence[Alert]) -> str:
     newest = alerts[-1]
     where = "" if newest.scope.service_name is None and newest.scope.sub_account_id is None else f" for {newest.scope}"
     if len(alerts) > 1:
-        return f"AWS cost over its threshold on {several(len(alerts), 'day')}{where}"
+        over = money(exact_sum(alert.overage for alert in alerts), newest.currency)
+        return f"AWS cost over its threshold on {several(len(alerts), 'day')}{where}, {over} in all"
     again = " (grown since it was first seen)" if newest.repeated else ""
     return f"AWS cost {money(newest.overage, newest.currency)}{_percent(newest)} over its threshold{where}{again}"
 
 
 def _percent(alert: Alert) -> str:
-    return "" if alert.overage_percent is None else f" ({alert.overage_percent:+,} %)"
+    return "" if alert.overage_percent is None else f" ({alert.overage_percent:+,.1f} %)"
 
 
 def _certainty(alert: Alert) -> str:
@@ -69,9 +70,11 @@ def _row_line(row: BreakdownRow, currency: str, name: str) -> str:
     if row.change is None or row.usual is None:
         return f"{text} (no earlier weeks to compare with)"
     percent = percent_of(row.change, row.usual)
+    if not row.change:
+        return f"{text} (as usual)"
     if not row.usual:
         return f"{text} ({signed(row.change)}, new)"
-    by = f", {percent:+,} %" if percent is not None else ""
+    by = f", {percent:+,.1f} %" if percent is not None else ""
     return f"{text} ({signed(row.change)}{by} against usual)"
 
 

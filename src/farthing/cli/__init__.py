@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -107,6 +108,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe went away (`| head`): nothing is wrong, and nothing more is to be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # Adapters word their own; what is left is the output, e.g. a full disk behind a redirection.
+        return _failed(error, f"the output cannot be written: {error.strerror or error}", 1, verbose)
     except Exception as error:
         message = f"unexpected error ({type(error).__name__}: {error}); please report it with the output of -v"
         return _failed(error, message, 1, verbose)
@@ -124,4 +128,11 @@ def _failed(error: BaseException, message: str, code: int, verbose: bool) -> int
 
 def main() -> None:
     """The entry point of the `farthing` script."""
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(run())
+
+
+def _stop(number: int, frame: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does."""
+    del number, frame
+    raise KeyboardInterrupt

@@ -33,16 +33,17 @@ def list_alerts(days: int, every: bool, as_json: bool) -> int:
         click.echo(f"no alert in the last {several(days, 'day')}", err=True)
         return 0
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("Day", "Rule", "Looks at", "Spent", "Over by", "State", expand=False)
     for place in (3, 4):
         table.columns[place].justify = "right"
     for alert in shown:
-        percent = "" if alert.overage_percent is None else f" ({alert.overage_percent:+,} %)"
+        percent = "" if alert.overage_percent is None else f" ({alert.overage_percent:+,.1f} %)"
         table.add_row(
             alert.day.isoformat(),
-            alert.rule,
-            str(alert.scope),
+            Text(alert.rule),
+            Text(str(alert.scope)),
             money(alert.actual, alert.currency),
             f"{money(alert.overage, alert.currency)}{percent}",
             alert.state,

@@ -45,6 +45,7 @@ def _show_plan(plan: Plan, as_json: bool, *, simulated: bool) -> None:
             "billed_requests": plan.requests,
             "price_usd": plan.price,
             "basis": plan.basis,
+            "caution": plan.caution,
         }
         click.echo(pretty(document))
         return
@@ -54,6 +55,8 @@ def _show_plan(plan: Plan, as_json: bool, *, simulated: bool) -> None:
         f"{several(plan.requests, 'billed request')}: {price}"
     )
     click.echo(f"({plan.basis})")
+    if plan.caution:
+        click.echo(plan.caution)
 
 
 def show_result(result: RunResult, as_json: bool) -> None:
@@ -65,7 +68,8 @@ def show_result(result: RunResult, as_json: bool) -> None:
     to = console()
     if record.window is None:
         return  # it ended before there was anything to ask
-    asked = f"{several(record.billed_requests, 'billed request')}, {several(record.groups, 'row')}"
+    noun = "free request" if record.source.kind == "simulated" else "billed request"
+    asked = f"{several(record.billed_requests, noun)}, {several(record.groups, 'row')}"
     to.print(f"asked    {record.window}: {asked}", markup=False)
     to.print(
         f"kept     {several(len(record.days_written), 'new day')}, {len(record.days_restated)} restated, "

@@ -13,12 +13,10 @@ from farthing.alerts.rendering import plain_text
 from farthing.app import CONFIG_KEY, App
 from farthing.cli._context import console, progress, show_message, use_app
 from farthing.cli.collect import show_result
-from farthing.collect import backfill, collect, first_of_month
-from farthing.errors import UsageError
+from farthing.collect import DEFAULT_WINDOW_DAYS, backfill, collect, first_of_month
 from farthing.ledger.folder import FolderStore, default_home
 from farthing.ledger.reports import Reports
-from farthing.ledger.runs import PREFIX as RUNS
-from farthing.ledger.runs import started_on
+from farthing.ledger.runs import Runs
 from farthing.model import Period
 from farthing.settings import SIZES
 from farthing.wording import day_name, money, several
@@ -83,29 +81,27 @@ def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
 
 
 def demo_home(named: str | None, size: str, seed: int) -> Path:
-    """Where the demo may write: the user's ledger if it is empty or simulated with the same figures, else its own."""
-    home = Path(named).expanduser() if named else default_home()
+    """Where the demo may write: FARTHING_HOME if it is empty or this very demo's, else a folder of its own."""
     own = default_home() / "demo" / f"{size}-{seed}"
-    days = Reports(FolderStore(home)).days()
-    if not days:
-        return home if named else own
-    newest = Reports(FolderStore(home)).read(days[-1])
-    return home if newest is not None and newest.source.kind == "simulated" else own
+    if not named:
+        return own
+    home = Path(named).expanduser()
+    store = FolderStore(home)
+    configuration = store.read(CONFIG_KEY)
+    if configuration is None:
+        return own if any(store.keys("cost_data/")) else home
+    return home if configuration.data == _configuration(size, seed) else own
+
+
+def _configuration(size: str, seed: int) -> bytes:
+    """The demo ledger's own farthing.toml: later commands on it stay simulated."""
+    return f'source = "simulated"\nsimulated_size = "{size}"\nsimulated_seed = {seed}\n'.encode()
 
 
 def _configure(home: Path, size: str, seed: int) -> Path:
-    """Writes the demo ledger's own configuration, so that later commands on it stay simulated.
-
-    Raises:
-        UsageError: the ledger holds another simulated organisation.
-    """
-    text = f'source = "simulated"\nsimulated_size = "{size}"\nsimulated_seed = {seed}\n'
     store = FolderStore(home)
-    stored = store.read(CONFIG_KEY)
-    if stored is None:
-        store.create(CONFIG_KEY, text.encode())
-    elif stored.data != text.encode():
-        raise UsageError(f"{home} holds another simulated organisation: set FARTHING_HOME to an empty folder")
+    if store.read(CONFIG_KEY) is None:
+        store.create(CONFIG_KEY, _configuration(size, seed))
     return Path(store.locate(CONFIG_KEY))
 
 
@@ -115,7 +111,7 @@ def _fill(app: App) -> None:
     present = set(Reports(app.store).days())
     missing = [day for day in period if day not in present]
     # The last two weeks are the daily run's own work, unless they are all that the ledger has.
-    missing = [day for day in missing if (app.today - day).days > app.settings.window_days]
+    missing = [day for day in missing if (app.today - day).days > DEFAULT_WINDOW_DAYS]
     if not missing:
         return
     period = Period(missing[0], Period.of_day(missing[-1]).end)
@@ -134,8 +130,8 @@ def _fill(app: App) -> None:
 
 def _threshold(app: App) -> Decimal:
     """A round figure a fifth above the usual day, from the four weeks before the demo's first daily run: it stays."""
-    first = started_on(next(app.store.keys(RUNS)))
-    end = first - timedelta(days=app.settings.window_days)
+    first = Runs(app.store).first_day() or app.today
+    end = first - timedelta(days=DEFAULT_WINDOW_DAYS)
     reports = Reports(app.store)
     totals = [report.total() for report in reports.read_many(Period(end - timedelta(days=28), end))]
     return (statistics.median(totals) * THRESHOLD_OVER_USUAL / 10).quantize(Decimal(1), ROUND_CEILING) * 10

@@ -38,6 +38,7 @@ def command(as_json: bool) -> int:
             "per_month": per_month,
             "currency": "USD",
             "basis": plan.basis,
+            "caution": plan.caution,
         }
         click.echo(pretty(document))
         return 0
@@ -52,5 +53,7 @@ def command(as_json: bool) -> int:
     table.add_row("a month of one run a day", f"{per_month:.2f}", style="bold")
     to = console()
     to.print(table)
+    if plan.caution:
+        to.print(plan.caution, markup=False)
     to.print(f"{plan.basis}. Looking at the data costs nothing.", markup=False)
     return 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from farthing.errors import ConflictError, LedgerError
-from farthing.ledger.store import Stored, checked
+from farthing.ledger.store import Stored, checked, is_key
 
 LOCK_SECONDS = 30.0
 """How long a writer waits for another one; a write itself takes milliseconds."""
@@ -50,18 +50,14 @@ class FolderStore:
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:  # noqa: D102
         folder = self.root / prefix
+        found: list[str] = []
         with self._explained(folder):
-            try:
-                found = [
-                    str(path.relative_to(self.root)).replace(os.sep, "/")
-                    for path in folder.rglob("*")
-                    if path.is_file() and not path.name.startswith(".")
-                ]
-            except FileNotFoundError:
-                found = []
-            if not found and self.root.exists() and not self.root.is_dir():
+            if self.root.exists() and not self.root.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(self.root))
-        return iter(sorted(key for key in found if key > after))
+            for path, _, names in os.walk(folder, onerror=_refuse):
+                below = Path(path).relative_to(self.root).as_posix()
+                found += [f"{below}/{name}" for name in names]
+        return iter(sorted(key for key in found if key > after and is_key(key)))
 
     def locate(self, key: str) -> str:  # noqa: D102
         return str(self._path(key))
@@ -101,6 +97,12 @@ class FolderStore:
             raise LedgerError(message) from error
         except OSError as error:
             raise LedgerError(_sentence(error, self.root, path)) from error
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be listed is an error; one that is not there is empty."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _etag(data: bytes) -> str:

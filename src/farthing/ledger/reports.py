@@ -113,6 +113,8 @@ def decode_report(data: bytes, where: str, day: date | None = None) -> DailyRepo
     if wire.schema != SCHEMA:
         raise CorruptError(_corrupt(where, f"its schema is {wire.schema!r}, this version reads {SCHEMA!r}", day))
     try:
+        if not wire.currency:
+            raise ValueError("it has no currency")
         metrics = tuple(sorted(wire.totals))
         charges = _charges(metrics, wire.charges)
         totals = _amounts(wire.totals)
@@ -205,7 +207,9 @@ def merge(stored: DailyReport, fresh: DailyReport) -> DailyReport | None:
         totals=stored.totals,
         charges=tuple(sorted([*differed, *appeared], key=lambda charge: charge.key)),
     )
-    return msgspec.structs.replace(fresh, revisions=(*stored.revisions, revision))
+    same_amounts = same_rows and stored.currency == fresh.currency
+    first_seen = stored.collected_at if same_amounts else fresh.collected_at
+    return msgspec.structs.replace(fresh, collected_at=first_seen, revisions=(*stored.revisions, revision))
 
 
 def require_same_source(stored: Source, fresh: Source) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,6 +15,9 @@ from farthing.model import RunRecord
 
 SCHEMA = "farthing.run/1"
 PREFIX = "cost_data/runs/"
+_KEY = re.compile(rf"{PREFIX}\d{{8}}T\d{{6}}Z-\d\d-[0-9a-f]{{12}}\.json")
+"""What a run record is called; an editor's copy beside it is none."""
+
 SAME_SECOND = 100
 """Runs of one invocation that may begin in the same second."""
 
@@ -27,11 +31,6 @@ def run_id(started_at: datetime, invocation: str, number: int = 0) -> str:
     ``number`` tells apart the runs of one invocation that start in the same second.
     """
     return f"{started_at:%Y%m%dT%H%M%SZ}-{number:02}-{_mark(invocation)}"
-
-
-def started_on(key: str) -> date:
-    """The UTC day on which a run began, from its record's key."""
-    return datetime.strptime(key.removeprefix(PREFIX)[:8], "%Y%m%d").replace(tzinfo=UTC).date()
 
 
 def _mark(invocation: str) -> str:
@@ -70,15 +69,23 @@ class Runs:
         """The runs of this very invocation so far, newest first."""
         suffix = f"-{_mark(invocation)}.json"
         after = _key(f"{now - timedelta(days=RETRY_DAYS):%Y%m%dT}")
-        keys = [key for key in self._store.keys(PREFIX, after) if key.endswith(suffix)]
+        keys = [key for key in self._keys(after) if key.endswith(suffix)]
         return [record for key in reversed(keys) if (record := self._read(key)) is not None]
 
     def newest_first(self) -> Iterator[RunRecord]:
         """Every run, the newest first; read one by one, so a caller that has seen enough stops."""
-        for key in sorted(self._store.keys(PREFIX), reverse=True):
+        for key in sorted(self._keys(), reverse=True):
             record = self._read(key)
             if record is not None:
                 yield record
+
+    def first_day(self) -> date | None:
+        """The UTC day on which the ledger's first run began, None before it."""
+        key = next(self._keys(), None)
+        return datetime.strptime(key.removeprefix(PREFIX)[:8], "%Y%m%d").replace(tzinfo=UTC).date() if key else None
+
+    def _keys(self, after: str = "") -> Iterator[str]:
+        return filter(_KEY.fullmatch, self._store.keys(PREFIX, after))
 
     def _read(self, key: str) -> RunRecord | None:
         stored = self._store.read(key)

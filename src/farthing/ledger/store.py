@@ -59,12 +59,17 @@ class Store(Protocol):
         """Where a person finds the object: a path or an s3:// URL."""
 
 
+def is_key(name: str) -> bool:
+    """Whether an object of the ledger can have this name; other people's files cannot."""
+    return _KEY.fullmatch(name) is not None
+
+
 def checked(key: str) -> str:
     """The key itself, if it is a plain relative one.
 
     Raises:
         LedgerError: it could lead out of the home.
     """
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise LedgerError(f"{key!r} is not the name of an object in a ledger")
     return key

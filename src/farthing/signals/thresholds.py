@@ -3,8 +3,9 @@
 The threshold judges BilledCost, net of credits, refunds and discounts, because that is what will be paid.
 """
 
+import difflib
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -118,10 +119,8 @@ def judge(report: DailyReport, rules: Sequence[ThresholdRule], history: Mapping[
     leaves = amounts_of(report).leaves
     accounts = {charge.sub_account_id: charge.sub_account_name for charge in report.charges}
     breaches = []
-    for rule in rules:
-        scope = _scope(rule, report, accounts)
-        if scope is None:
-            continue
+    pairs = ((rule, scope) for rule in rules for scope in _scopes(rule, report, accounts))
+    for rule, scope in pairs:
         actual = _amount_in(scope, leaves)
         if rule.percent is None:
             threshold, basis = rule.amount or ZERO, "the threshold"
@@ -147,7 +146,7 @@ def _breach(
 ) -> Breach:
     overage = exact_difference(actual, threshold)
     percent = percent_of(overage, threshold)
-    by = f" ({percent:,} %)" if percent is not None else ""
+    by = f" ({percent:,.1f} %)" if percent is not None else ""
     reason = (
         f"{scope}: {money(actual, report.currency)} on {report.date} is {money(overage, report.currency)}{by} over "
         f"{basis} {money(threshold, report.currency)}"
@@ -165,23 +164,46 @@ def _breach(
     )
 
 
-def _scope(rule: ThresholdRule, report: DailyReport, accounts: Mapping[str, str | None]) -> Scope | None:
-    """What the rule looks at on this day; None where neither its service nor its account had a charge."""
-    service = account = None
+def _scopes(rule: ThresholdRule, report: DailyReport, accounts: Mapping[str, str | None]) -> list[Scope]:
+    """What the rule looks at on this day: one scope for each service and account of its names, none without a charge.
+
+    An account's name need not be unique, so a rule on a name watches each account of that name.
+    """
+    services: Collection[str | None] = [None]
+    owners: Collection[str | None] = [None]
     if rule.service is not None:
         wanted = rule.service.casefold()
-        service = next(
-            (charge.service_name for charge in report.charges if charge.service_name.casefold() == wanted),
-            None,
+        services = sorted(
+            {charge.service_name for charge in report.charges if charge.service_name.casefold() == wanted}
         )
-        if service is None:
-            return None
     if rule.account is not None:
         wanted = rule.account.casefold()
-        account = next((id_ for id_, name in accounts.items() if wanted in (id_, (name or "").casefold())), None)
-        if account is None:
-            return None
-    return Scope(service, account)
+        owners = sorted(id_ for id_, name in accounts.items() if wanted in (id_, (name or "").casefold()))
+    return [Scope(service, owner) for service in services for owner in owners]
+
+
+def names_in(report: DailyReport) -> set[str]:
+    """The services, account ids and account names of a day, as rules are compared with them."""
+    return {
+        name.casefold()
+        for charge in report.charges
+        for name in (charge.service_name, charge.sub_account_id, charge.sub_account_name)
+        if name
+    }
+
+
+def unmatched(rules: Iterable[ThresholdRule], seen: set[str]) -> list[str]:
+    """A sentence for each service or account of a rule that no day of the window has: most likely a typing error."""
+    if not seen:
+        return []
+    problems = []
+    for rule in rules:
+        for kind, name in (("service", rule.service), ("account", rule.account)):
+            if name is not None and name.casefold() not in seen:
+                near = difflib.get_close_matches(name.casefold(), seen, n=1)
+                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                problems.append(f"the threshold {rule.name!r} watches the {kind} {name!r}, which no day has{hint}")
+    return problems
 
 
 def _amount_in(scope: Scope, leaves: Mapping[tuple[str, str], Decimal]) -> Decimal:
@@ -302,8 +324,6 @@ def _rule(table: Mapping[str, Any], where: str, problems: list[str]) -> Threshol
 
 
 def _nearest_key(key: str) -> str:
-    import difflib
-
     near = difflib.get_close_matches(key, _RULE_KEYS, n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 

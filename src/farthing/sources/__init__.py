@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from farthing.errors import SourceError
+from farthing.errors import FarthingError, SourceError
 from farthing.model import DailyReport, Period, Source
 
 PRICE_PER_REQUEST = Decimal("0.01")
@@ -28,6 +28,7 @@ class Fetched(Protocol):
         groups: rows over all pages.
         page_size_seen: rows of the largest page that was followed by another; 0 if there was only one page.
         failure: why the answer is not whole; None if it is.
+        refused: why single days could not be kept, filled while :meth:`reports` is read.
     """
 
     billed_requests: int
@@ -35,9 +36,13 @@ class Fetched(Protocol):
     groups: int
     page_size_seen: int
     failure: SourceError | None
+    refused: list[FarthingError]
 
     def reports(self, collected_at: datetime) -> Iterator[DailyReport]:
-        """The complete days, oldest first, each as a report that was first seen at ``collected_at``."""
+        """The complete days, oldest first, each as a report that was first seen at ``collected_at``.
+
+        A day whose figures cannot be kept is left out and named in ``refused``; the others are not lost for it.
+        """
 
 
 class CostSource(Protocol):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from farthing.aws import AWS_ERRORS, explain
-from farthing.errors import AmountError, AnswerError, RequestCapError, SourceError
+from farthing.errors import AmountError, AnswerError, FarthingError, MoneyError, RequestCapError, SourceError
 from farthing.model import Charge, DailyReport, Period, Source, daily_report, parse_amount, same_currency
 from farthing.sources import OnPage
 from farthing.sources.scope import scope_filter
@@ -136,6 +136,7 @@ class CostExplorerAnswer:
         self.groups = 0
         self.page_size_seen = 0
         self.failure: SourceError | None = None
+        self.refused: list[FarthingError] = []
         self._source = source
         self._days: dict[date, _Day] = {}
         self._names: dict[str, str] = {}
@@ -205,9 +206,10 @@ class CostExplorerAnswer:
     def reports(self, collected_at: datetime) -> Iterator[DailyReport]:
         """The complete days as reports, oldest first.
 
+        A day with a row that came twice, an amount that cannot be kept or two currencies is left out and ``refused``.
+
         Raises:
-            AnswerError: a row came twice, or no page says what was billed.
-            AmountError, CurrencyError: figures that cannot be kept or added up; the message names them.
+            AnswerError: no page says what was billed.
         """
         days = sorted(self._days)
         if self.failure:
@@ -216,7 +218,12 @@ class CostExplorerAnswer:
         columns = self._columns()
         fallback = self._only_currency()
         for day in days:
-            yield self._report(day, columns, fallback, collected_at)
+            try:
+                report = self._report(day, columns, fallback, collected_at)
+            except (AnswerError, MoneyError) as error:
+                self.refused.append(error)
+                continue
+            yield report
 
     def _columns(self) -> dict[str, int]:
         """Each column that the answer has, with the place of its metric in a packed row."""

@@ -1,5 +1,6 @@
 """Slack, through an incoming webhook."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from farthing.model import Alert
 from farthing.settings import Secret
 
 TIMEOUT_SECONDS = 10
+LONGEST_CONFIRMATION = 200
+"""Characters; Slack confirms with two."""
 
 # https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: what Slack says, and what a person can do.
 FINAL = {
@@ -66,6 +69,9 @@ class SlackChannel:
             ) from None
         said = " ".join((answer.body or "").split())[:80]
         if answer.status_code == 200:
+            # Slack says 'ok'. A page is a proxy's or a log-in's, reached by a redirect: nobody was told.
+            if "<" in said or len(answer.body or "") > LONGEST_CONFIRMATION:
+                raise DeliveryError("something else than Slack answered (a page): check the webhook", retryable=False)
             return
         if answer.status_code == 400 and said in ("invalid_blocks", "invalid_blocks_format") and "blocks" in body:
             raise _BlocksRefusedError
@@ -92,6 +98,7 @@ def _kind(error: Exception) -> str:
 def _seconds(headers: Any) -> float | None:
     value = next((value for name, value in dict(headers or {}).items() if name.lower() == "retry-after"), None)
     try:
-        return float(value if isinstance(value, str | int) else value[0]) if value is not None else None
+        seconds = float(value if isinstance(value, str | int) else value[0]) if value is not None else -1.0
     except (TypeError, ValueError, IndexError):
         return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
