@@ -415,3 +415,26 @@ def test_the_demo_leaves_a_ledger_alone_whose_first_run_failed(farthing, home, m
     assert farthing("demo", "--size", "small", "--no-serve").code == 0
     assert {path: path.read_bytes() for path in home.rglob("*.json")} == before
     assert not (home / "config").exists()
+
+
+@pytest.mark.loopback
+def test_a_recorded_answer_in_euro_with_an_amount_that_cannot_be_kept(
+    farthing, home, tmp_path, monkeypatch, credentials
+):
+    def day(number, amount):
+        group = {"Keys": ["Amazon S3"], "Metrics": {"UnblendedCost": {"Amount": amount, "Unit": "EUR"}}}
+        period = {"Start": f"2026-11-{number}", "End": f"2026-11-{number + 1}"}
+        return {"TimePeriod": period, "Groups": [group], "Total": {}, "Estimated": True}
+
+    recorded = tmp_path / "recorded.json"
+    days = [day(20, "1.123456789012345678"), day(21, "1E-19"), day(22, "-1E-7")]
+    recorded.write_text(json.dumps({"ResultsByTime": days}))
+    with cost_explorer(read_replay(recorded)) as (url, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_COST_EXPLORER", url)
+        result = farthing("backfill", "--start", "2026-11-20", "--end", "2026-11-23", "--yes", "--json")
+    assert result.code == 1
+    assert "Amazon S3 in 000000000000 on 2026-11-21: the amount" in result.err
+    assert "has more than 18 decimals" in result.err
+    assert [path.stem for path in reports(home)] == ["2026-11-20", "2026-11-22"]
+    report = farthing("report", "--json").json
+    assert (report["currency"], report["totals"]["BilledCost"]) == ("EUR", "1.123456689012345678")

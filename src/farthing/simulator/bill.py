@@ -55,6 +55,8 @@ class Bill:
     """
 
     metrics: tuple[str, ...] = METRICS
+    decimals: int = 10
+    currency: str = "USD"
 
     def __init__(
         self, size: Size | str = Size.MEDIUM, seed: int = 1, *, today: date, anchor: date | None = None

@@ -155,13 +155,16 @@ class CostExplorerSimulator:
                 if query.group_by and groups:
                     part = groups[offset : offset + room]
                     result["Groups"] = [
-                        {"Keys": list(key), "Metrics": _spell(amounts, metrics, plan.units.get(key, "N/A"))}
+                        {
+                            "Keys": list(key),
+                            "Metrics": _spell(amounts, metrics, plan.units.get(key, "N/A"), self.source),
+                        }
                         for key, amounts in part
                     ]
                     room -= len(part)
                 else:
                     total = groups[0][1] if groups else (0,) * len(METRICS)
-                    result["Total"] = _spell(total, metrics, plan.unit_of_all)
+                    result["Total"] = _spell(total, metrics, plan.unit_of_all, self.source)
                 results.append(result)
                 if query.group_by and offset + len(result["Groups"]) < len(groups):
                     return results, (index, offset + len(result["Groups"]))
@@ -178,20 +181,20 @@ class CostExplorerSimulator:
         return [{"Value": key, "Attributes": {"description": names[key]}} for key in sorted(seen) if key in names]
 
 
-def plain(amount: int) -> str:
-    """An integer of 10**-10 as Cost Explorer spells it: plain digits, no trailing zeros."""
+def plain(amount: int, decimals: int = 10) -> str:
+    """An integer of 10**-decimals as Cost Explorer spells it: plain digits, no trailing zeros."""
     if isinstance(amount, RecordedAmount):
         return amount.text
-    whole, part = divmod(abs(amount), 10**10)
+    whole, part = divmod(abs(amount), 10**decimals)
     sign = "-" if amount < 0 else ""
-    return f"{sign}{whole}.{part:010d}".rstrip("0") if part else f"{sign}{whole}"
+    return f"{sign}{whole}.{part:0{decimals}d}".rstrip("0") if part else f"{sign}{whole}"
 
 
-def _spell(amounts: tuple[int, ...], metrics: list[tuple[str, int]], unit: str) -> dict[str, Any]:
+def _spell(amounts: tuple[int, ...], metrics: list[tuple[str, int]], unit: str, source: Source) -> dict[str, Any]:
     return {
         name: {
-            "Amount": plain(amounts[place]),
-            "Unit": "USD" if place < COSTS else unit if place == COSTS else "N/A",
+            "Amount": plain(amounts[place], source.decimals),
+            "Unit": source.currency if place < COSTS else unit if place == COSTS else "N/A",
         }
         for name, place in metrics
     }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ NO_ACCOUNT = "000000000000"
 _DAY = timedelta(days=1)
 
 
+DECIMALS = 30
+_EXACT = Context(prec=400)
+
+
 class ReplayError(ValueError):
     """The file cannot be replayed; the message names it and says what is wrong."""
 
@@ -26,8 +30,12 @@ class ReplayError(ValueError):
 class Replay:
     """A recorded DAILY answer. `today` is its last End; days that were not recorded are not answered.
 
+    Amounts may have DECIMALS decimals: more than farthing keeps, so that refusing them can be tried.
+
     Dimensions that were not recorded do not apply, except the account, which is NO_ACCOUNT for all.
     """
+
+    decimals: int = DECIMALS
 
     def __init__(
         self,
@@ -36,6 +44,7 @@ class Replay:
         leaves: Sequence[Leaf],
         account_names: Mapping[str, str],
         days: Mapping[date, tuple[bool, Sequence[tuple[int, Amounts]]]],
+        currency: str = "USD",
     ) -> None:
         """See the class; `days` holds (Estimated, lines) per recorded day. Use `read` or `parse` to make one."""
         self.today = today
@@ -43,6 +52,7 @@ class Replay:
         self.leaves = tuple(leaves)
         self.account_names = dict(account_names)
         self._days = dict(days)
+        self.currency = currency
 
     @property
     def first_day(self) -> date:
@@ -118,6 +128,7 @@ class _Maker:
         self._lines: dict[date, dict[int, tuple[dict[str, RecordedAmount], str]]] = {}
         self._estimated: dict[date, bool] = {}
         self._metrics: set[str] | None = None
+        self._currency: str | None = None
         self._shape: tuple[tuple[str, str], ...] | None = None
 
     def take(self, page: Mapping[str, Any]) -> None:
@@ -158,8 +169,12 @@ class _Maker:
         if self._metrics != set(amounts):
             raise ReplayError(f"{where}: has not the same metrics as the groups before")
         for name in METRICS[:5]:
-            if name in metrics and metrics[name].get("Unit", "USD") != "USD":
-                raise ReplayError(f"{where}: in {metrics[name]['Unit']}; only USD is simulated")
+            unit = metrics[name].get("Unit", "USD") if name in metrics else self._currency
+            if self._currency is not None and unit != self._currency:
+                raise ReplayError(
+                    f"{where}: in {unit}, the groups before in {self._currency}; one answer has one currency"
+                )
+            self._currency = unit
         return amounts, str(metrics.get("UsageQuantity", {}).get("Unit", "N/A"))
 
     def _leaf(self, keys: tuple[str, ...], shape: tuple[tuple[str, str], ...]) -> int:
@@ -183,7 +198,7 @@ class _Maker:
                 made.append((leaf, row))
                 self._made[leaf] = replace(self._made[leaf], unit=unit)
             days[day] = (self._estimated[day], made)
-        return Replay(max(days) + _DAY, metrics, self._made, self._names, days)  # type: ignore[arg-type]
+        return Replay(max(days) + _DAY, metrics, self._made, self._names, days, self._currency or "USD")  # type: ignore[arg-type]
 
 
 def _guess(key: str) -> tuple[str, str]:
@@ -220,9 +235,9 @@ def _amount(text: Any, where: str) -> RecordedAmount:
         if not isinstance(text, str):
             raise InvalidOperation
         value = Decimal(text)
-        scaled = value.scaleb(10)
+        scaled = value.scaleb(DECIMALS, _EXACT)
     except InvalidOperation:
         raise ReplayError(f"{where}: amount {text!r} is not a decimal string") from None
-    if not value.is_finite() or scaled != scaled.to_integral_value():
-        raise ReplayError(f"{where}: amount {text} is not a number of at most ten decimals")
+    if not value.is_finite() or scaled != scaled.to_integral_value(context=_EXACT):
+        raise ReplayError(f"{where}: amount {text} is not a number of at most {DECIMALS} decimals")
     return RecordedAmount(int(scaled), text)

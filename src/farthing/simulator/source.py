@@ -22,7 +22,7 @@ METRICS = (
 COSTS = 5
 
 Amounts = tuple[int, int, int, int, int, int, int]
-"""One integer of 10**-10 per metric, in the order of METRICS."""
+"""One integer of 10**-decimals (see the source) per metric, in the order of METRICS."""
 
 
 class Source(Protocol):
@@ -36,6 +36,16 @@ class Source(Protocol):
     @property
     def metrics(self) -> Sequence[str]:
         """Which of METRICS exist; others are left out of the answer."""
+        ...
+
+    @property
+    def decimals(self) -> int:
+        """Amounts are integers of 10**-decimals."""
+        ...
+
+    @property
+    def currency(self) -> str:
+        """The Unit of every cost."""
         ...
 
     @property
@@ -57,7 +67,7 @@ class Source(Protocol):
         ...
 
     def amounts(self, day: date) -> Iterable[tuple[int, Amounts]]:
-        """The day's lines: place in `leaves`, and integers of 10**-10 in the order of METRICS.
+        """The day's lines: place in `leaves`, and integers of 10**-decimals in the order of METRICS.
 
         An amount may be a RecordedAmount, which is answered in its recorded spelling where it is not added up.
         """
@@ -70,7 +80,7 @@ class RecordedAmount(int):
     text: str
 
     def __new__(cls, value: int, text: str) -> RecordedAmount:
-        """`value` in units of 10**-10, `text` as recorded."""
+        """`value` in the source's units, `text` as recorded."""
         amount = super().__new__(cls, value)
         amount.text = text
         return amount

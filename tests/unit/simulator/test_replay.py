@@ -157,13 +157,13 @@ def test_the_limits_count_from_the_recordings_own_today():
         ('{"ResultsByTime": [{"TimePeriod": {"Start": "January", "End": "2026-02-01"}}]}', "'January' is not a day"),
         (json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "1,5"))]}), "amount '1,5' is not a decimal"),
         (json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "NaN"))]}), "amount NaN"),
-        (json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "0.00000000001"))]}), "at most ten decimals"),
+        (json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "1E-31"))]}), "at most 30 decimals"),
         (json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "1"), (["A"], "1"))]}), "A is recorded twice"),
         (json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "1"), (["A", "B"], "1"))]}), "not grouped alike"),
         (json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "1"), Profit="1")]}), "unknown metric Profit"),
         (
-            json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "1"))]}).replace("USD", "EUR"),
-            "in EUR; only USD",
+            json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "1"), (["B"], "1"))]}).replace("USD", "EUR", 1),
+            "in USD, the groups before in EUR; one answer has one currency",
         ),
     ],
 )
@@ -184,3 +184,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     binary.write_bytes(b"\xff\xfe")
     with pytest.raises(ReplayError, match="not UTF-8 text"):
         read(binary)
+
+
+def test_another_currency_and_more_decimals_than_ours_are_answered_as_recorded():
+    text = json.dumps({"ResultsByTime": [day("2026-01-01", (["A"], "0.123456789012345678"), (["B"], "1E-19"))]})
+    replay = parse(text.replace("USD", "EUR"))
+    answer = CostExplorerSimulator(replay).get_cost_and_usage(
+        {
+            "TimePeriod": {"Start": "2026-01-01", "End": "2026-01-02"},
+            "Granularity": "DAILY",
+            "Metrics": ["UnblendedCost"],
+            "GroupBy": [{"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}],
+        }
+    )
+    (group,) = answer["ResultsByTime"][0]["Groups"]
+    assert group["Metrics"]["UnblendedCost"] == {"Amount": "0.1234567890123456781", "Unit": "EUR"}
