@@ -189,9 +189,13 @@ SETTINGS: tuple[Setting, ...] = (
 _KEYS = {setting.key: setting for setting in SETTINGS if setting.key}
 
 
-def nearest(text: str, known: "tuple[str, ...] | list[str]") -> str:
-    """' (did you mean X?)' for the known name nearest to a wrong one, '' if none is near."""
-    near = difflib.get_close_matches(text, known, n=1, cutoff=0.6)
+TYPING_ERROR = 0.85
+"""Likeness (0 to 1) from which on a name is taken for a mistyped one."""
+
+
+def nearest(text: str, known: "tuple[str, ...] | list[str]", cutoff: float = 0.6) -> str:
+    """' (did you mean X?)' for the known name nearest to a wrong one, '' if none is at least ``cutoff`` alike."""
+    near = difflib.get_close_matches(text, known, n=1, cutoff=cutoff)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
@@ -234,13 +238,14 @@ def load(
 
 
 def unknown(environment: Mapping[str, str]) -> list[str]:
-    """A sentence for each FARTHING_ variable that no setting has: a typing error would otherwise go unseen."""
+    """A sentence for each variable that is nearly a setting's name: a typing error would otherwise go unseen.
+
+    Other FARTHING_ variables may be somebody else's and are none of farthing's business.
+    """
     known = [*(setting.name for setting in SETTINGS), "FARTHING_CONFIG"]
-    return [
-        f"{name} is no setting and was ignored{nearest(name, known)}"
-        for name in sorted(environment)
-        if name.startswith("FARTHING_") and name not in known
-    ]
+    strangers = sorted(name for name in environment if name.startswith("FARTHING_") and name not in known)
+    hints = [(name, nearest(name, known, TYPING_ERROR)) for name in strangers]
+    return [f"{name} is no setting and was ignored{hint}" for name, hint in hints if hint]
 
 
 def _parse_toml(text: str | None, name: str, problems: list[str]) -> dict[str, Any]:

@@ -391,6 +391,7 @@ def test_now_is_utc(farthing, monkeypatch):
 
 def test_an_unknown_variable_is_said(farthing, monkeypatch):
     monkeypatch.setenv("FARTHING_MAX_BILED_REQUESTS", "1")
+    monkeypatch.setenv("FARTHING_SHARED_DATA", "somebody else's")
     monkeypatch.setenv("FARTHING_SOURCE", "simulated")
     result = farthing("price")
     assert result.code == 0
