@@ -433,16 +433,19 @@ def _judge(
     )
     created: list[Alert] = []
     over = 0
+    judged: set[date] = set()
     found: set[str] = set()
     seen: set[str] = set()
     for day in sorted(totals):
         if _surely_quiet(rules, totals[day]):
+            judged.add(day)
             continue
         report = None
         with _passing_over_corrupt():
             report = reports.read(day)
         if report is None:
             continue
+        judged.add(day)
         seen |= names_in(report)
         for breach in judge(report, rules, history):
             over += suppression(report, situation) is None
@@ -460,7 +463,7 @@ def _judge(
                 created.append(alert)
                 details = {"run_id": run_id, "alert": alert.id, "state": alert.state, "reason": alert.reason}
                 place.log.info("alert", extra=details)
-    outbox.withdraw(set(totals), found, run_id)
+    outbox.withdraw(judged, found, run_id)
     for problem in unmatched(rules, seen):
         place.log.warning(problem)
     return created, over

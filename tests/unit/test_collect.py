@@ -515,3 +515,23 @@ def test_a_rule_that_watches_nothing_is_said(trial, caplog):
     trial.run()
     assert "'typo' watches the service 'Amazon Simple Storge Service', which no day has" in caplog.text
     assert "did you mean 'amazon simple storage service'?" in caplog.text
+
+
+def test_a_withdrawn_alert_whose_day_goes_over_again_is_sent_once(trial):
+    trial.slack.failing = DeliveryError("down", retryable=False)
+    trial.run()
+    trial.slack.failing = None
+    for amount in ("20", "210", "210"):
+        trial.client.bill[ago(1)][(EC2, PROD)] = amount
+        trial.run()
+    assert [[alert.actual for alert in message] for message in trial.slack.sent] == [[211]]
+    assert trial.alerts() == {"2026-11-22": "sent"}
+
+
+def test_an_unsent_alert_of_a_day_that_cannot_be_read_is_not_withdrawn(trial):
+    trial.slack.failing = DeliveryError("down", retryable=False)
+    trial.run("event")
+    trial.slack.failing = None
+    trial.store.objects[key_of(ago(1))] = b"half of"
+    trial.run("event")  # a retry judges its window from the ledger
+    assert trial.slack.days == [[ago(1)]]

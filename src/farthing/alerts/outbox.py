@@ -35,6 +35,9 @@ at most 10 s each and two pauses stay below a claim's time."""
 KEPT_DAYS = 31
 """Days: how far back an alert that could not be sent is still tried."""
 
+WITHDRAWN = "no longer over its threshold"
+"""Why an alert was suppressed whose day was restated before anybody was sent it."""
+
 MARK_TRIES = 5
 _KEY = re.compile(rf"{PREFIX}\d{{4}}-\d\d-\d\d/[0-9a-f]{{32}}\.json")
 """What an alert is called; an editor's copy beside it is none."""
@@ -87,12 +90,22 @@ class Outbox:
         return True
 
     def refresh(self, alert: Alert) -> None:
-        """Brings an alert that nobody was sent yet up to the figures of now; what was sent stays as it was sent."""
-        opened = self._open(key_of(alert.day, alert.id))
-        if opened is None or not _unsent(opened.alert) or opened.alert.actual == alert.actual:
+        """Brings an alert that nobody was sent yet up to the figures of now; what was sent stays as it was sent.
+
+        One that was withdrawn is over its threshold again: it starts anew.
+        """
+        try:
+            opened = self._open(key_of(alert.day, alert.id))
+        except CorruptError:
+            return  # the drain says it
+        if opened is None:
             return
-        fresh = msgspec.structs.replace(alert, deliveries=opened.alert.deliveries, created_at=opened.alert.created_at)
-        self._replace_quietly(fresh, opened.etag)
+        before = opened.alert
+        if all(delivery.reason == WITHDRAWN for delivery in before.deliveries.values()):
+            self._replace_quietly(msgspec.structs.replace(alert, created_at=before.created_at), opened.etag)
+        elif _unsent(before) and before.actual != alert.actual:
+            kept = msgspec.structs.replace(alert, deliveries=before.deliveries, created_at=before.created_at)
+            self._replace_quietly(kept, opened.etag)
 
     def withdraw(self, days: set[date], found: set[str], run_id: str) -> None:
         """Suppresses alerts about these days that nobody was sent yet and that are over no threshold any more."""
@@ -105,7 +118,7 @@ class Outbox:
                 continue  # the drain says it
             if opened is None or opened.alert.day not in days or opened.alert.id in found or not _unsent(opened.alert):
                 continue
-            now = Delivery("suppressed", self._clock(), run_id, reason="no longer over its threshold")
+            now = Delivery("suppressed", self._clock(), run_id, reason=WITHDRAWN)
             deliveries = dict.fromkeys(opened.alert.deliveries, now)
             self._replace_quietly(msgspec.structs.replace(opened.alert, deliveries=deliveries), opened.etag)
 

@@ -42,8 +42,8 @@ THRESHOLD_OVER_USUAL = Decimal("1.2")
 def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
     """Simulate eighteen months of an organisation's bill, do one daily run on it, show the alert and the report.
 
-    Writes to FARTHING_HOME if that is empty or simulated, else to a folder of its own; never into real data, and never
-    to Slack or AWS.
+    Writes to FARTHING_HOME if that is empty or holds this very demo, else to a folder of its own; never into real
+    data, and never to Slack or AWS.
     """
     del no_serve  # there is nothing to serve before the dashboard exists
     environment: dict[str, str] = ctx.find_root().obj["environment"]
