@@ -13,7 +13,7 @@ from typing import Any
 from farthing.alerts.channels import Channel
 from farthing.collect import Workplace
 from farthing.errors import ConflictError
-from farthing.ledger.store import Store, Stored
+from farthing.ledger.store import Entry, Store, Stored
 from farthing.model import Alert, Charge, DailyReport, Source, daily_report
 from farthing.settings import Settings
 from farthing.sources.cost_explorer import COST_METRICS, CostExplorerSource
@@ -42,7 +42,7 @@ def report(day: date, amounts: Mapping[tuple[str, str], str], **changes: Any) ->
         "source": Source("cost-explorer", ("ServiceName", "SubAccountId")),
         **changes,
     }
-    charges = [Charge(s, a, None, (Decimal(text), Decimal(text))) for (s, a), text in amounts.items()]
+    charges = [Charge((s, a), None, (Decimal(text), Decimal(text))) for (s, a), text in amounts.items()]
     return daily_report(day, charges=charges, **arguments)
 
 
@@ -66,6 +66,15 @@ class MemoryStore:
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         return iter(sorted(key for key in self.objects if key.startswith(prefix) and key > after))
+
+    def read_many(self, keys: Iterable[str]) -> Iterator[Stored | None]:
+        return map(self.read, keys)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        for key in self.keys(prefix):
+            stored = self.read(key)
+            if stored is not None:
+                yield Entry(key, stored.etag)
 
     def locate(self, key: str) -> str:
         return f"memory:{key}"

@@ -288,7 +288,7 @@ def fetch_and_store(
             if fresh.date not in period:
                 continue
             try:
-                outcome, _ = reports.write(fresh)
+                outcome = reports.write(fresh).outcome
             except CorruptError as error:
                 failures.append(error)
                 continue

@@ -141,22 +141,30 @@ class Period(msgspec.Struct, frozen=True, order=True):
         return cls(day, day + timedelta(days=1))
 
 
-class Charge(msgspec.Struct, frozen=True, gc=False):
-    """What one service cost in one account on one day.
+GROUP_BY = ("ServiceName", "SubAccountId")
+"""The columns that the rows of a daily report are told apart by; a lens has others."""
 
-    ``amounts`` stands in the order of the report's ``metrics``; ``sub_account_name`` is None where the source knows
-    none.
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """One row of a report: what one service cost in one account on one day, or another grouping of a lens.
+
+    ``keys`` stands in the order of the report's ``source.group_by``, where ServiceName comes first; ``amounts`` in the
+    order of its ``metrics``. ``sub_account_name`` is None where the source knows none.
     """
 
-    service_name: str
-    sub_account_id: str
+    keys: tuple[str, str]
     sub_account_name: str | None
     amounts: tuple[Decimal, ...]
 
     @property
-    def key(self) -> tuple[str, str]:
-        """What tells this charge from the others of its day."""
-        return self.service_name, self.sub_account_id
+    def service_name(self) -> str:
+        """The service."""
+        return self.keys[0]
+
+    @property
+    def sub_account_id(self) -> str:
+        """The account; of a daily report's rows only."""
+        return self.keys[1]
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -186,7 +194,7 @@ class Revision(msgspec.Struct, frozen=True):
 class DailyReport(msgspec.Struct, frozen=True):
     """One UTC day of spend, complete as the source told it at ``collected_at`` (when these amounts were first seen).
 
-    ``charges`` is sorted by service and account; ``totals`` are the exact sums of the rows, per metric; ``revisions``
+    ``charges`` is sorted by its keys; ``totals`` are the exact sums of the rows, per metric; ``revisions``
     is oldest first.
     """
 
@@ -224,7 +232,7 @@ def daily_report(
     Raises:
         AmountError: a total is too large to be kept.
     """
-    rows = tuple(sorted(charges, key=lambda charge: charge.key))
+    rows = tuple(sorted(charges, key=lambda charge: charge.keys))
     totals = {metric: exact_sum(row.amounts[index] for row in rows) for index, metric in enumerate(metrics)}
     for metric, total in totals.items():
         if total.adjusted() >= MAX_INTEGER_DIGITS:

@@ -87,6 +87,38 @@ def test_keys_are_sorted_below_their_prefix_and_after_a_key(store):
     assert list(store.keys("b/", after="b/1.json")) == ["b/2.json", "b/c/3.json"]
 
 
+def test_a_listing_tells_the_etags_that_reads_give(store):
+    for name in ("b/2.json", "b/1.json", "a/1.json"):
+        store.create(name, name.encode())
+    store.replace("b/1.json", b"new", store.read("b/1.json").etag)
+    listed = list(store.entries("b/"))
+    assert [entry.key for entry in listed] == ["b/1.json", "b/2.json"]
+    assert [entry.etag for entry in listed] == [store.read(entry.key).etag for entry in listed]
+
+
+def test_a_new_state_has_a_new_etag(store):
+    seen = [store.create(KEY, b"a")]
+    for data in (b"b", b"c"):
+        seen.append(store.replace(KEY, data, seen[-1]))
+    assert len(set(seen)) == 3
+
+
+def test_many_are_read_in_the_order_asked(store):
+    names = [f"b/{number:02}.json" for number in range(30)]
+    for name in names[::2]:
+        store.create(name, name.encode())
+    asked = names[::-1]
+    found = [stored.data.decode() if stored else None for stored in store.read_many(asked)]
+    assert found == [name if name in names[::2] else None for name in asked]
+
+
+def test_who_has_read_enough_stops(store):
+    for number in range(20):
+        store.create(f"b/{number:02}.json", b"x")
+    reading = store.read_many(f"b/{number:02}.json" for number in range(20))
+    assert next(reading).data == b"x"
+
+
 def test_of_many_writers_one_wins(store):
     etag = store.create(KEY, b"start")
     barrier = threading.Barrier(6)

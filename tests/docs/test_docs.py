@@ -251,8 +251,8 @@ def test_an_earlier_state_comes_back_as_the_page_describes(example, monkeypatch,
     exec(compile(code, "docs/ledger.md", "exec"), names)
     assert names["total"] == Decimal("143.94438")
     report = decode_report(example.encode(), "docs/ledger.md")
-    state = {charge.key: charge for charge in report.charges} | {
-        charge.key: charge for charge in report.revisions[0].charges
+    state = {charge.keys: charge for charge in report.charges} | {
+        charge.keys: charge for charge in report.revisions[0].charges
     }
     for index, metric in enumerate(report.metrics):
         assert exact_sum(charge.amounts[index] for charge in state.values()) == report.revisions[0].totals[metric]

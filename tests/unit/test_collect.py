@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from tests.fakes import (
     EC2,
@@ -291,11 +292,8 @@ def test_days_without_an_answer_are_said_and_not_invented(trial):
 
 
 def test_another_source_is_refused_before_any_request(trial):
-    trial.store.create(key_of(ago(1)), b"")
-    trial.store.objects.clear()
-    Reports(trial.store).write(
-        report(ago(1), {(EC2, PROD): "1"}, source=workplace(trial.client).source.source.__class__("simulated", ()))
-    )
+    simulated = msgspec.structs.replace(workplace(trial.client).source.source, kind="simulated")
+    Reports(trial.store).write(report(ago(1), {(EC2, PROD): "1"}, source=simulated))
     with pytest.raises(ScopeError):
         trial.run().require_success()
     assert trial.client.requests == []
@@ -495,7 +493,8 @@ def test_only_the_estimated_flag_changed_so_the_amounts_were_seen_first_before(t
     store = MemoryStore()
     Reports(store).write(before)
     later = report(ago(1), {(EC2, PROD): "1"}, estimated=False, collected_at=NOW + timedelta(days=20))
-    outcome, now = Reports(store).write(later)
+    written = Reports(store).write(later)
+    outcome, now = written.outcome, written.report
     assert (outcome, now.estimated, now.collected_at, len(now.revisions)) == ("restated", False, NOW, 1)
 
 

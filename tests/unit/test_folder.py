@@ -80,3 +80,14 @@ def test_other_peoples_files_are_no_keys(tmp_path):
     for name in ("copy (1).json", ".hidden", "x.json~"):
         (tmp_path / "cost_data" / "daily" / name).write_text("mine")
     assert list(store.keys("cost_data/")) == [KEY]
+
+
+def test_a_clock_that_was_set_back_brings_no_state_back(tmp_path):
+    store = FolderStore(tmp_path)
+    first = store.create(KEY, b"one")
+    later = (tmp_path / KEY).stat().st_mtime_ns + 10**12
+    os.utime(tmp_path / KEY, ns=(later, later))
+    second = store.replace(KEY, b"two", store.read(KEY).etag)
+    assert (tmp_path / KEY).stat().st_mtime_ns > later
+    third = store.replace(KEY, b"one", second)
+    assert len({first, second, third}) == 3

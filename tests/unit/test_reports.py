@@ -29,7 +29,7 @@ def reports(draw, day=DAY):
     metrics = draw(METRICS)
     keys = draw(st.lists(st.tuples(TEXT, TEXT), unique=True, max_size=6))
     charges = [
-        Charge(service, account, draw(st.none() | TEXT), tuple(draw(AMOUNT) for _ in metrics))
+        Charge((service, account), draw(st.none() | TEXT), tuple(draw(AMOUNT) for _ in metrics))
         for service, account in keys
     ]
     return daily_report(
@@ -60,9 +60,9 @@ def test_a_report_survives_its_bytes_with_all_its_revisions(states):
 
 def _earlier(later: DailyReport) -> dict[tuple[str, str], Decimal]:
     """The state before the newest one, put together from the revision."""
-    rows = {charge.key: later.amount(charge) for charge in later.charges}
+    rows = {charge.keys: later.amount(charge) for charge in later.charges}
     for charge in later.revisions[-1].charges:
-        rows[charge.key] = charge.amounts[0]
+        rows[charge.keys] = charge.amounts[0]
     return {key: amount for key, amount in rows.items() if amount}
 
 
@@ -175,7 +175,8 @@ class _Interrupted(MemoryStore):
 
 def test_a_conflict_is_read_again_and_merged():
     store = _Interrupted(report(DAY, {(EC2, PROD): "10"}))
-    outcome, now = Reports(store).write(report(DAY, {(EC2, PROD): "12"}, collected_at=LATER))
+    written = Reports(store).write(report(DAY, {(EC2, PROD): "12"}, collected_at=LATER))
+    outcome, now = written.outcome, written.report
     assert outcome == "restated"
     assert now.total() == 12
     assert Reports(store).read(DAY).revisions[0].totals["BilledCost"] == 10
@@ -183,7 +184,7 @@ def test_a_conflict_is_read_again_and_merged():
 
 def test_the_newer_of_two_answers_stays():
     store = _Interrupted(report(DAY, {(EC2, PROD): "12"}, collected_at=LATER))
-    assert Reports(store).write(report(DAY, {(EC2, PROD): "10"}))[0] == "unchanged"
+    assert Reports(store).write(report(DAY, {(EC2, PROD): "10"})).outcome == "unchanged"
     assert Reports(store).read(DAY).total() == 12
 
 

@@ -17,7 +17,7 @@ from farthing.collect import DEFAULT_WINDOW_DAYS, backfill, collect, first_of_mo
 from farthing.ledger.folder import FolderStore, default_home
 from farthing.ledger.reports import Reports
 from farthing.ledger.runs import Runs
-from farthing.model import Period
+from farthing.model import DailyReport, Period
 from farthing.settings import SIZES
 from farthing.wording import day_name, money, several
 
@@ -133,7 +133,8 @@ def _threshold(app: App) -> Decimal:
     first = Runs(app.store).first_day() or app.today
     end = first - timedelta(days=DEFAULT_WINDOW_DAYS)
     reports = Reports(app.store)
-    totals = [report.total() for report in reports.read_many(Period(end - timedelta(days=28), end))]
+    month = reports.read_many(Period(end - timedelta(days=28), end))
+    totals = [report.total() for _, report in month if isinstance(report, DailyReport)]
     return (statistics.median(totals) * THRESHOLD_OVER_USUAL / 10).quantize(Decimal(1), ROUND_CEILING) * 10
 
 

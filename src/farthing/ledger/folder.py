@@ -1,23 +1,28 @@
 """A ledger in a local folder.
 
 A write goes to a temporary file, is forced to the disk and then renamed over the object, all under one lock file:
-whoever dies where, an object is whole, old or new. ETags are digests of the content.
+whoever dies where, an object is whole, old or new.
+
+An ETag is the file's time of change, size and inode: a listing tells it without reading the file. Each write under the
+lock gives the object a later time than it had, also where the clock was set back, so no state comes back.
 """
 
 import errno
-import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from farthing.errors import ConflictError, LedgerError
-from farthing.ledger.store import Stored, checked, is_key
+from farthing.ledger.store import Entry, Stored, checked, is_key
 
 LOCK_SECONDS = 30.0
 """How long a writer waits for another one; a write itself takes milliseconds."""
+
+TICKS = (1, 100, 1_000, 1_000_000, 2_000_000_000)
+"""Nanoseconds: what file systems tell two times of change apart by, ext4 to FAT."""
 
 
 def default_home() -> Path:
@@ -37,10 +42,14 @@ class FolderStore:
         path = self._path(key)
         with self._explained(path):
             try:
-                data = path.read_bytes()
+                with path.open("rb") as file:
+                    # Of the opened file: a writer may rename another one over the path at any moment.
+                    return Stored(file.read(), _etag(os.fstat(file.fileno())))
             except FileNotFoundError:
                 return None
-        return Stored(data, _etag(data))
+
+    def read_many(self, keys: Iterable[str]) -> Iterator[Stored | None]:  # noqa: D102
+        return map(self.read, keys)
 
     def create(self, key: str, data: bytes) -> str:  # noqa: D102
         return self._write(key, data, expected=None)
@@ -58,6 +67,16 @@ class FolderStore:
                 below = Path(path).relative_to(self.root).as_posix()
                 found += [f"{below}/{name}" for name in names]
         return iter(sorted(key for key in found if key > after and is_key(key)))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:  # noqa: D102
+        for key in self.keys(prefix):
+            path = self._path(key)
+            with self._explained(path):
+                try:
+                    status = path.stat()
+                except FileNotFoundError:
+                    continue  # taken away since it was listed
+            yield Entry(key, _etag(status))
 
     def locate(self, key: str) -> str:  # noqa: D102
         return str(self._path(key))
@@ -77,13 +96,13 @@ class FolderStore:
                 # One name for all: only the holder of the lock writes, so what a crash left is simply overwritten.
                 temporary = self.root / ".writing"
                 try:
-                    _write_durably(temporary, data)
+                    etag = _write_durably(temporary, data, path)
                     temporary.replace(path)
                 except OSError:
                     temporary.unlink(missing_ok=True)
                     raise
                 _sync_folder(path.parent)
-        return _etag(data)
+        return etag
 
     @contextmanager
     def _explained(self, path: Path) -> Iterator[None]:
@@ -105,15 +124,22 @@ def _refuse(error: OSError) -> None:
         raise error
 
 
-def _etag(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+def _write_durably(temporary: Path, data: bytes, target: Path) -> str:
+    """Writes the temporary file, with a later time of change than the target has; returns its ETag."""
+    with temporary.open("wb") as file:
         file.write(data)
         file.flush()
+        before = target.stat().st_mtime_ns if target.exists() else 0
+        for tick in TICKS:
+            if os.fstat(file.fileno()).st_mtime_ns > before:
+                break
+            os.utime(temporary, ns=(before + tick, before + tick))
         os.fsync(file.fileno())
+        return _etag(os.fstat(file.fileno()))
 
 
 def _sync_folder(folder: Path) -> None:

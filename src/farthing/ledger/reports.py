@@ -13,15 +13,24 @@ import msgspec
 
 from farthing.errors import AmountError, ConflictError, CorruptError, LedgerError, ScopeError
 from farthing.ledger.store import Store
-from farthing.model import ZERO, Charge, DailyReport, Revision, Source, exact_sum, parse_amount, plain
+from farthing.model import GROUP_BY, ZERO, Charge, DailyReport, Revision, Source, exact_sum, parse_amount, plain
 
 SCHEMA = "farthing.daily-report/1"
+LENS_SCHEMA = "farthing.lens-report/1"
 PREFIX = "cost_data/daily/"
-KEY_COLUMNS = ("ServiceName", "SubAccountId", "SubAccountName")
+LENSES_PREFIX = "cost_data/lenses/"
 MAX_TRIES = 5
 """How often a write that met another writer's is merged and tried again; each try needs a writer of its own to fail."""
 
 Outcome = Literal["written", "restated", "unchanged"]
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a write did, the report as it stands in the ledger now, and that object's ETag."""
+
+    outcome: Outcome
+    report: DailyReport
+    etag: str
 
 
 class _WireRevision(msgspec.Struct, frozen=True):
@@ -47,18 +56,25 @@ class _WireReport(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_WireReport)
 
 
-def key_of(day: date) -> str:
+def lens_prefix(name: str) -> str:
+    """Where a lens's reports stand."""
+    return f"{LENSES_PREFIX}{name}/"
+
+
+def key_of(day: date, prefix: str = PREFIX) -> str:
     """Where a day's report stands."""
-    return f"{PREFIX}{day.isoformat()}.json"
+    return f"{prefix}{day.isoformat()}.json"
 
 
-def _rows(metrics: tuple[str, ...], charges: Iterable[Charge]) -> list[dict[str, str | None]]:
+def _rows(
+    group_by: tuple[str, ...], metrics: tuple[str, ...], charges: Iterable[Charge]
+) -> list[dict[str, str | None]]:
+    columns = (*group_by, *metrics)
+    named = "SubAccountId" in group_by
     return [
         {
-            **dict(zip(metrics, map(plain, charge.amounts), strict=True)),
-            "ServiceName": charge.service_name,
-            "SubAccountId": charge.sub_account_id,
-            "SubAccountName": charge.sub_account_name,
+            **dict(zip(columns, (*charge.keys, *map(plain, charge.amounts)), strict=True)),
+            **({"SubAccountName": charge.sub_account_name} if named else {}),
         }
         for charge in charges
     ]
@@ -68,12 +84,12 @@ def _plain_totals(totals: Mapping[str, Decimal]) -> dict[str, str]:
     return {metric: plain(amount) for metric, amount in totals.items()}
 
 
-def _wire_revision(revision: Revision, currency: str) -> dict[str, object]:
+def _wire_revision(revision: Revision, group_by: tuple[str, ...], currency: str) -> dict[str, object]:
     wire: dict[str, object] = {
         "seen_at": revision.seen_at,
         "estimated": revision.estimated,
         "totals": _plain_totals(revision.totals),
-        "charges": _rows(revision.metrics, revision.charges),
+        "charges": _rows(group_by, revision.metrics, revision.charges),
     }
     # The report's currency holds for its revisions too, unless it was the currency that changed.
     return wire if revision.currency == currency else {**wire, "currency": revision.currency}
@@ -81,15 +97,16 @@ def _wire_revision(revision: Revision, currency: str) -> dict[str, object]:
 
 def encode_report(report: DailyReport) -> bytes:
     """The report's bytes: the same report gives the same bytes, on every machine."""
+    group_by = report.source.group_by
     wire = {
-        "schema": SCHEMA,
+        "schema": SCHEMA if group_by == GROUP_BY else LENS_SCHEMA,
         "date": report.date,
         "currency": report.currency,
         "estimated": report.estimated,
         "collected_at": report.collected_at,
         "totals": _plain_totals(report.totals),
-        "charges": _rows(report.metrics, report.charges),
-        "revisions": [_wire_revision(revision, report.currency) for revision in report.revisions],
+        "charges": _rows(group_by, report.metrics, report.charges),
+        "revisions": [_wire_revision(revision, group_by, report.currency) for revision in report.revisions],
         "source": report.source,
     }
     return msgspec.json.encode(wire, order="sorted") + b"\n"
@@ -110,19 +127,21 @@ def decode_report(data: bytes, where: str, day: date | None = None) -> DailyRepo
         wire = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptError(_corrupt(where, str(error), day)) from error
-    if wire.schema != SCHEMA:
-        raise CorruptError(_corrupt(where, f"its schema is {wire.schema!r}, this version reads {SCHEMA!r}", day))
+    group_by = wire.source.group_by
+    known = SCHEMA if group_by == GROUP_BY else LENS_SCHEMA
+    if wire.schema != known:
+        raise CorruptError(_corrupt(where, f"its schema is {wire.schema!r}, this version reads {known!r}", day))
     try:
         if not wire.currency:
             raise ValueError("it has no currency")
         metrics = tuple(sorted(wire.totals))
-        charges = _charges(metrics, wire.charges)
+        charges = _charges(group_by, metrics, wire.charges)
         totals = _amounts(wire.totals)
         for index, metric in enumerate(metrics):
             total = exact_sum(charge.amounts[index] for charge in charges)
             if total != totals[metric]:
                 raise ValueError(f"its rows add up to {plain(total)} {metric}, its total says {wire.totals[metric]}")
-        revisions = tuple(_revision(revision, wire.currency) for revision in wire.revisions)
+        revisions = tuple(_revision(revision, group_by, wire.currency) for revision in wire.revisions)
     except (AmountError, KeyError, ValueError) as error:
         reason = f"a row lacks {error}" if isinstance(error, KeyError) else str(error)
         raise CorruptError(_corrupt(where, reason, day)) from error
@@ -139,7 +158,7 @@ def decode_report(data: bytes, where: str, day: date | None = None) -> DailyRepo
     )
 
 
-def _revision(wire: _WireRevision, currency: str) -> Revision:
+def _revision(wire: _WireRevision, group_by: tuple[str, ...], currency: str) -> Revision:
     metrics = tuple(sorted(wire.totals))
     return Revision(
         seen_at=wire.seen_at.astimezone(UTC),
@@ -147,7 +166,7 @@ def _revision(wire: _WireRevision, currency: str) -> Revision:
         estimated=wire.estimated,
         metrics=metrics,
         totals=_amounts(wire.totals),
-        charges=_charges(metrics, wire.charges),
+        charges=_charges(group_by, metrics, wire.charges),
     )
 
 
@@ -155,14 +174,16 @@ def _amounts(texts: Mapping[str, str]) -> dict[str, Decimal]:
     return {metric: parse_amount(text) for metric, text in texts.items()}
 
 
-def _charges(metrics: tuple[str, ...], rows: Iterable[Mapping[str, str | None]]) -> tuple[Charge, ...]:
+def _charges(
+    group_by: tuple[str, ...], metrics: tuple[str, ...], rows: Iterable[Mapping[str, str | None]]
+) -> tuple[Charge, ...]:
     charges = []
     for row in rows:
-        service, account = row["ServiceName"], row["SubAccountId"]
-        if service is None or account is None:
-            raise ValueError("a row has no ServiceName or SubAccountId")
+        first, second = (row[column] for column in group_by)
+        if first is None or second is None:
+            raise ValueError(f"a row has no {' or '.join(group_by)}")
         amounts = tuple(parse_amount(row[metric] or "") for metric in metrics)
-        charges.append(Charge(service, account, row.get("SubAccountName"), amounts))
+        charges.append(Charge((first, second), row.get("SubAccountName"), amounts))
     return tuple(charges)
 
 
@@ -181,8 +202,8 @@ def merge(stored: DailyReport, fresh: DailyReport) -> DailyReport | None:
         ScopeError: the two are of different sources or scopes.
     """
     require_same_source(stored.source, fresh.source)
-    then = {charge.key: charge for charge in stored.charges}
-    now = {charge.key: charge for charge in fresh.charges}
+    then = {charge.keys: charge for charge in stored.charges}
+    now = {charge.keys: charge for charge in fresh.charges}
     same_rows = stored.metrics == fresh.metrics and {key: row.amounts for key, row in then.items()} == {
         key: row.amounts for key, row in now.items()
     }
@@ -194,18 +215,14 @@ def merge(stored: DailyReport, fresh: DailyReport) -> DailyReport | None:
         for key, row in then.items()
         if stored.metrics != fresh.metrics or key not in now or now[key].amounts != row.amounts
     ]
-    appeared = [
-        Charge(row.service_name, row.sub_account_id, row.sub_account_name, zeros)
-        for key, row in now.items()
-        if key not in then
-    ]
+    appeared = [Charge(row.keys, row.sub_account_name, zeros) for key, row in now.items() if key not in then]
     revision = Revision(
         seen_at=stored.collected_at,
         currency=stored.currency,
         estimated=stored.estimated,
         metrics=stored.metrics,
         totals=stored.totals,
-        charges=tuple(sorted([*differed, *appeared], key=lambda charge: charge.key)),
+        charges=tuple(sorted([*differed, *appeared], key=lambda charge: charge.keys)),
     )
     same_amounts = same_rows and stored.currency == fresh.currency
     first_seen = stored.collected_at if same_amounts else fresh.collected_at
@@ -223,6 +240,11 @@ def require_same_source(stored: Source, fresh: Source) -> None:
             f"this ledger holds days from the source {stored.kind!r}, this run reads {fresh.kind!r}: "
             "a ledger never mixes sources; use another FARTHING_HOME or BUCKET_NAME"
         )
+    if stored.group_by != fresh.group_by:
+        raise ScopeError(
+            f"the ledger holds rows by {' and '.join(stored.group_by)}, this run brings rows by "
+            f"{' and '.join(fresh.group_by)}: a ledger never mixes them; use another FARTHING_HOME or BUCKET_NAME"
+        )
     if stored.scope != fresh.scope:
         raise ScopeError(
             f"this ledger holds days of the scope {stored.scope or 'everything'!r}, this run asks for "
@@ -231,21 +253,25 @@ def require_same_source(stored: Source, fresh: Source) -> None:
 
 
 class Reports:
-    """The daily reports of one ledger."""
+    """The daily reports of one ledger, or of one of its lenses.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: the ledger's home.
+        prefix: where they stand.
+    """
+
+    def __init__(self, store: Store, prefix: str = PREFIX) -> None:
         self._store = store
+        self._prefix = prefix
 
     def days(self, after: date | None = None) -> list[date]:
         """The days that are in the ledger, oldest first, those after ``after`` only."""
-        start = key_of(after) if after else ""
-        days = []
-        for key in self._store.keys(PREFIX, start):
-            try:
-                days.append(date.fromisoformat(key.removeprefix(PREFIX).removesuffix(".json")))
-            except ValueError:
-                continue  # not ours: an editor's backup, say
-        return days
+        start = key_of(after, self._prefix) if after else ""
+        return [day for key in self._store.keys(self._prefix, start) if (day := self._day_of(key))]
+
+    def etags(self) -> dict[date, str]:
+        """Each day's ETag, oldest first; no report is read."""
+        return {day: entry.etag for entry in self._store.entries(self._prefix) if (day := self._day_of(entry.key))}
 
     def read(self, day: date) -> DailyReport | None:
         """A day's report, None if the ledger has none.
@@ -253,14 +279,21 @@ class Reports:
         Raises:
             CorruptError: the object is there but is not a report of that day.
         """
-        stored = self._store.read(key_of(day))
+        stored = self._store.read(key_of(day, self._prefix))
         if stored is None:
             return None
         return self._decoded(stored.data, day)
 
-    def read_many(self, days: Iterable[date]) -> Iterator[DailyReport]:
-        """The reports of those of the days that are there, in the order asked."""
-        return (report for day in days if (report := self.read(day)) is not None)
+    def read_many(self, days: Iterable[date]) -> Iterator[tuple[date, DailyReport | CorruptError]]:
+        """Those of the days that are there, in the order asked; one that cannot be read is its error."""
+        days = list(days)
+        for day, stored in zip(days, self._store.read_many(key_of(day, self._prefix) for day in days), strict=True):
+            if stored is None:
+                continue
+            try:
+                yield day, self._decoded(stored.data, day)
+            except CorruptError as error:
+                yield day, error
 
     def newest(self, today: date) -> DailyReport | None:
         """The newest report that can be read, None on an empty ledger.
@@ -280,7 +313,7 @@ class Reports:
             raise corrupt
         return None
 
-    def write(self, fresh: DailyReport) -> tuple[Outcome, DailyReport]:
+    def write(self, fresh: DailyReport) -> Written:
         """Brings a day up to what the source says: creates it, or rewrites it with a revision, or leaves it.
 
         Returns:
@@ -290,29 +323,34 @@ class Reports:
             ScopeError: the ledger holds another source or scope.
             LedgerError: the home cannot be used; the day is as it was.
         """
-        key = key_of(fresh.date)
+        key = key_of(fresh.date, self._prefix)
         conflict: ConflictError | None = None
         for _ in range(MAX_TRIES):
             stored = self._store.read(key)
             try:
                 if stored is None:
-                    self._store.create(key, encode_report(fresh))
-                    return "written", fresh
+                    return Written("written", fresh, self._store.create(key, encode_report(fresh)))
                 before = self._decoded(stored.data, fresh.date)
                 # After a conflict the other writer's answer may be the newer one: it stays.
                 if conflict and before.collected_at > fresh.collected_at:
-                    return "unchanged", before
+                    return Written("unchanged", before, stored.etag)
                 merged = merge(before, fresh)
                 if merged is None:
-                    return "unchanged", before
-                self._store.replace(key, encode_report(merged), stored.etag)
-                return "restated", merged
+                    return Written("unchanged", before, stored.etag)
+                etag = self._store.replace(key, encode_report(merged), stored.etag)
+                return Written("restated", merged, etag)
             except ConflictError as error:
                 conflict = error
         raise LedgerError(f"{self._store.locate(key)} is being written by others all the time; run again") from conflict
 
+    def _day_of(self, key: str) -> date | None:
+        try:
+            return date.fromisoformat(key.removeprefix(self._prefix).removesuffix(".json"))
+        except ValueError:
+            return None  # not ours: an editor's backup, say
+
     def _decoded(self, data: bytes, day: date) -> DailyReport:
-        where = self._store.locate(key_of(day))
+        where = self._store.locate(key_of(day, self._prefix))
         report = decode_report(data, where, day)
         if report.date != day:
             raise CorruptError(_corrupt(where, f"it holds {report.date}", day))

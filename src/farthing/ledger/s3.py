@@ -4,19 +4,24 @@ Every write is conditional (``If-None-Match: *`` or ``If-Match``): S3 answers 41
 and 409 where two writers met; both are a ConflictError here.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from farthing.aws import AWS_ERRORS, error_code, explain
 from farthing.errors import ConflictError, FarthingError, LedgerError
-from farthing.ledger.store import Stored, checked
+from farthing.ledger.store import Entry, Stored, checked
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+
+READERS = 8
+"""Objects read at once: a read is mostly waiting, and boto3 keeps ten connections."""
 
 
 class S3Store:
@@ -50,6 +55,21 @@ class S3Store:
         except AWS_ERRORS as error:
             raise self._explained(error, "s3:GetObject") from error
 
+    def read_many(self, keys: Iterable[str]) -> Iterator[Stored | None]:  # noqa: D102
+        ahead: deque[Future[Stored | None]] = deque()
+        with ThreadPoolExecutor(READERS, thread_name_prefix="farthing-s3") as pool:
+            try:
+                for key in keys:
+                    ahead.append(pool.submit(self.read, key))
+                    # A few wait for the caller, never all of them: a large report is megabytes.
+                    if len(ahead) > READERS:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
     def create(self, key: str, data: bytes) -> str:  # noqa: D102
         return self._put(key, data, {"IfNoneMatch": "*"})
 
@@ -57,6 +77,12 @@ class S3Store:
         return self._put(key, data, {"IfMatch": etag})
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:  # noqa: D102
+        return (entry.key for entry in self._listed(prefix, after))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:  # noqa: D102
+        return self._listed(prefix)
+
+    def _listed(self, prefix: str, after: str = "") -> Iterator[Entry]:
         start: Any = {"StartAfter": self._prefix + after} if after else {}
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._prefix + prefix, **start
@@ -64,7 +90,7 @@ class S3Store:
         try:
             for page in pages:
                 for item in page.get("Contents", []):
-                    yield item["Key"].removeprefix(self._prefix)
+                    yield Entry(item["Key"].removeprefix(self._prefix), item["ETag"])
         except AWS_ERRORS as error:
             raise self._explained(error, "s3:ListBucket") from error
 

@@ -5,7 +5,7 @@ expect the same state one gets a ConflictError; what was confirmed is there afte
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -22,11 +22,25 @@ class Stored(msgspec.Struct, frozen=True):
     etag: str
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """An object as listed: the ETag is the one that a read of this state gives."""
+
+    key: str
+    etag: str
+
+
 class Store(Protocol):
     """A home for the ledger."""
 
     def read(self, key: str) -> Stored | None:
         """The object, or None if there is none.
+
+        Raises:
+            LedgerError: the home cannot be read.
+        """
+
+    def read_many(self, keys: Iterable[str]) -> Iterator[Stored | None]:
+        """As :meth:`read` of each key, in the order asked; a home far away reads several at once.
 
         Raises:
             LedgerError: the home cannot be read.
@@ -50,6 +64,13 @@ class Store(Protocol):
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """The keys below ``prefix`` (which ends in '/'), sorted, those after ``after`` only.
+
+        Raises:
+            LedgerError: the home cannot be read.
+        """
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """The objects below ``prefix`` (which ends in '/') with their ETags, sorted; none of them is read.
 
         Raises:
             LedgerError: the home cannot be read.

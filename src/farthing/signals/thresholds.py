@@ -93,7 +93,7 @@ def total_rule(amount: Decimal) -> ThresholdRule:
 
 def amounts_of(report: DailyReport) -> DayAmounts:
     """What the signals need of a report."""
-    return DayAmounts(report.currency, {charge.key: report.amount(charge) for charge in report.charges})
+    return DayAmounts(report.currency, {charge.keys: report.amount(charge) for charge in report.charges})
 
 
 def usual_days(day: date, weeks: int) -> list[date]:
@@ -257,8 +257,8 @@ def largest_rise(report: DailyReport, scope: Scope, history: Mapping[date, DayAm
         return ""
     rises = []
     for charge in report.charges:
-        if _in_scope(scope, charge.key):
-            usual = statistics.median(then.leaves.get(charge.key, ZERO) for then in earlier)
+        if _in_scope(scope, charge.keys):
+            usual = statistics.median(then.leaves.get(charge.keys, ZERO) for then in earlier)
             rises.append((exact_difference(report.amount(charge), usual), charge))
     if not rises:
         return ""

@@ -260,8 +260,7 @@ class CostExplorerAnswer:
                     raise AmountError(f"{service} in {account} on {day}: {error}") from error
                 charges.append(
                     Charge(
-                        service,
-                        account,
+                        (service, account),
                         self._names.get(account),
                         tuple(amounts[place] for place in columns.values()),
                     )
