@@ -11,12 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from farthing.alerts.channels import Channel
-from farthing.collect import Workplace
 from farthing.errors import ConflictError
 from farthing.ledger.store import Entry, Store, Stored
 from farthing.model import Alert, Charge, DailyReport, Source, daily_report
 from farthing.settings import Settings
 from farthing.sources.cost_explorer import COST_METRICS, CostExplorerSource
+from farthing.sources.lenses import parse_lens
+from farthing.workplace import Workplace
 
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -90,7 +91,10 @@ class MemoryStore:
 
 
 class FakeCostExplorer:
-    """Answers GetCostAndUsage from a dict, in pages of ``page_size`` groups; counts what it answered."""
+    """Answers GetCostAndUsage from a dict, in pages of ``page_size`` groups; counts what it answered.
+
+    ``lenses`` holds other bills by the key of their second grouping; without one there, the bill answers.
+    """
 
     def __init__(self, bill: Bill, page_size: int = 1000) -> None:
         self.bill = bill
@@ -98,6 +102,7 @@ class FakeCostExplorer:
         self.requests: list[dict[str, Any]] = []
         self.raises: dict[int, Exception] = {}
         self.reverse = False
+        self.lenses: dict[str, Bill] = {}
         self.names = {PROD: "prod"}
         self.metrics = COST_METRICS
 
@@ -107,9 +112,10 @@ class FakeCostExplorer:
             raise self.raises.pop(number)
         self.requests.append(request)
         start, end = (date.fromisoformat(request["TimePeriod"][name]) for name in ("Start", "End"))
-        days = sorted((day for day in self.bill if start <= day < end), reverse=self.reverse)
+        bill = self.lenses.get(request["GroupBy"][1]["Key"], self.bill)
+        days = sorted((day for day in bill if start <= day < end), reverse=self.reverse)
         flat: list[tuple[date, tuple[str, str] | None]] = [
-            (day, key) for day in days for key in (sorted(self.bill[day]) or (None,))
+            (day, key) for day in days for key in (sorted(bill[day]) or (None,))
         ]
         place = int(request.get("NextPageToken", "0"))
         results: list[dict[str, Any]] = []
@@ -120,7 +126,7 @@ class FakeCostExplorer:
                 total = {} if key else zero
                 results.append({"TimePeriod": period, "Groups": [], "Total": total, "Estimated": True})
             if key:
-                amount = {"Amount": self.bill[day][key], "Unit": "USD"}
+                amount = {"Amount": bill[day][key], "Unit": "USD"}
                 metrics = dict.fromkeys(self.metrics, amount)
                 results[-1]["Groups"].append({"Keys": list(key), "Metrics": metrics})
         attributes = [{"Value": id_, "Attributes": {"description": name}} for id_, name in self.names.items()]
@@ -170,6 +176,9 @@ def workplace(
         channels=channels,
         clock=clock,
         sleep=lambda seconds: None,
+        lenses={
+            lens.name: CostExplorerSource(client, lens=lens) for lens in map(parse_lens, settings.get("lenses", ()))
+        },
         log=logging.getLogger("farthing.tests"),
     )
 

@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from farthing.alerts.channels import Channel
-from farthing.collect import Workplace
 from farthing.errors import LedgerError, SettingsError, UsageError
 from farthing.ledger.runs import Runs
 from farthing.ledger.store import Store
 from farthing.model import Period
 from farthing.settings import Secret, Settings, load, unknown, webhook
 from farthing.sources import CostSource
+from farthing.sources.lenses import Lens, parse_lens
+from farthing.workplace import Workplace
 
 if TYPE_CHECKING:
     import boto3
+
 
 CONFIG_NAME = "farthing.toml"
 CONFIG_KEY = "config/farthing.toml"
@@ -71,6 +73,7 @@ class App:
         self.store = store
         self.clock = utc_clock(settings.today)
         self._preview = preview
+        self._cost_explorer: Any = None
 
     @property
     def now(self) -> datetime:
@@ -97,20 +100,35 @@ class App:
             settings=self.settings,
             store=self.store,
             source=self.source(),
+            lenses={lens.name: self.source(lens) for lens in map(parse_lens, self.settings.lenses)},
             channels=self.channels(),
             clock=self.clock,
             sleep=time.sleep,
             log=log or self.log,
         )
 
-    def source(self) -> CostSource:
-        """The source of costs that the settings name."""
+    def source(self, lens: Lens | None = None) -> CostSource:
+        """The source of costs that the settings name, by service and account or by a lens."""
         from farthing.sources.cost_explorer import CostExplorerSource
 
         if self.settings.source == "simulated":
-            return CostExplorerSource(self._simulated_client(), kind="simulated", scope=self.settings.scope)
-        client = _WhenAsked(lambda: self._session().client("ce", **self._client_arguments()))
-        return CostExplorerSource(client, billing_view_arn=self.settings.billing_view_arn, scope=self.settings.scope)
+            client = self.cost_explorer()
+            return CostExplorerSource(client, kind="simulated", scope=self.settings.scope, lens=lens)
+        return CostExplorerSource(
+            self.cost_explorer(),
+            billing_view_arn=self.settings.billing_view_arn,
+            scope=self.settings.scope,
+            lens=lens,
+        )
+
+    def cost_explorer(self) -> Any:
+        """The client that every question of this app is asked with; made when first asked for."""
+        if self._cost_explorer is None:
+            if self.settings.source == "simulated":
+                self._cost_explorer = self._simulated_client()
+            else:
+                self._cost_explorer = _WhenAsked(lambda: self._session().client("ce", **self._client_arguments()))
+        return self._cost_explorer
 
     def channels(self) -> tuple[Channel, ...]:
         """Slack where a webhook is set, else the terminal."""

@@ -17,6 +17,8 @@ from farthing.errors import AmountError, CurrencyError
 
 BILLED_COST = "BilledCost"
 EFFECTIVE_COST = "EffectiveCost"
+COST_BEFORE_CREDITS = "x_BilledCostBeforeCredits"
+"""BilledCost without the record types Credit and Refund; only an alert's metric, never a report's column."""
 
 MAX_DECIMALS = 18
 """Decimals that an amount may have: DuckDB keeps money as DECIMAL(38,18)."""
@@ -279,6 +281,9 @@ class BreakdownRow(msgspec.Struct, frozen=True):
         return None if self.usual is None else exact_difference(self.amount, self.usual)
 
 
+SUMMARY = "summary"
+"""The kind of the message of a quiet day."""
+
 DeliveryState = Literal["pending", "claimed", "sent", "failed", "suppressed"]
 
 
@@ -297,7 +302,9 @@ class Alert(msgspec.Struct, frozen=True):
 
     ``id`` is a hash of (kind, rule, scope, day), see :func:`farthing.alerts.policy.alert_id`. Amounts are in
     ``currency``. ``reason`` is the arithmetic of the breach in a sentence, ``cause`` the largest single rise behind it
-    ('' without earlier weeks to compare with). ``deliveries`` is keyed by channel.
+    ('' without earlier weeks to compare with). ``deliveries`` is keyed by channel. ``credits`` is what credits and
+    refunds took off the whole day (not positive), None where no record-type lens tells it. A ``metric`` of
+    :data:`COST_BEFORE_CREDITS` says that all amounts are without them.
     """
 
     id: str
@@ -321,6 +328,7 @@ class Alert(msgspec.Struct, frozen=True):
     source_kind: str
     created_at: datetime
     deliveries: Mapping[str, Delivery]
+    credits: Decimal | None = None
 
     @property
     def state(self) -> DeliveryState:
@@ -330,11 +338,26 @@ class Alert(msgspec.Struct, frozen=True):
         return next((state for state in order if state in states), "suppressed")
 
 
+class LensRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did for one lens; ``whole`` tells that every day that the source told is in the ledger."""
+
+    name: str
+    whole: bool
+    window: Period
+    billed_requests: int = 0
+    groups: int = 0
+    page_size_seen: int = 0
+    days_written: tuple[date, ...] = ()
+    days_restated: tuple[date, ...] = ()
+    days_unchanged: int = 0
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did. ``stage`` tells how far it got: a run that died keeps the last stage it had reached.
 
     ``stored`` and later mean that every day of the window that the source told is in the ledger; ``judged`` and
-    later that its alerts are in the outbox.
+    later that its alerts are in the outbox. ``billed_requests`` and ``request_ids`` count the lenses' too, all else is
+    the daily question's; what each lens did is in ``lenses``.
     """
 
     id: str
@@ -352,6 +375,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     days_written: tuple[date, ...] = ()
     days_restated: tuple[date, ...] = ()
     days_missing: tuple[date, ...] = ()
+    lenses: tuple[LensRun, ...] = ()
     threshold_breaches: int = 0
     alerts_created: int = 0
     alerts_suppressed: int = 0

@@ -93,6 +93,46 @@ DAILY_REPORT: dict[str, Any] = {
 }
 
 
+def _lens_report() -> dict[str, Any]:
+    """The daily report's schema with the rows of a lens: ServiceName and the lens's own column."""
+    charge = {
+        "type": "object",
+        "description": "ServiceName, the column that source.group_by names second, and one amount per metric",
+        "required": ["ServiceName"],
+        "minProperties": 2,
+        "properties": {
+            "ServiceName": {"type": "string"},
+            "RegionId": {"type": "string"},
+            "x_RecordType": {"type": "string"},
+        },
+        "patternProperties": {"^(Tags|x_CostCategories)/.": {"type": "string"}},
+        "additionalProperties": {"$ref": "#/$defs/amount"},
+    }
+    source = {**DAILY_REPORT["properties"]["source"]}
+    source["properties"] = {
+        **source["properties"],
+        "group_by": {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "string"},
+            "examples": [["ServiceName", "RegionId"], ["ServiceName", "Tags/team"]],
+        },
+    }
+    return {
+        **DAILY_REPORT,
+        "$id": "urn:farthing:lens-report:1",
+        "title": "farthing lens report, version 1",
+        "description": "What one UTC day cost by service and one further key; otherwise as the daily report.",
+        "properties": {
+            **DAILY_REPORT["properties"],
+            "schema": {"const": "farthing.lens-report/1"},
+            "source": source,
+        },
+        "$defs": {"amount": _AMOUNT, "charge": charge},
+    }
+
+
 def _of_type(type_: type, name: str, title: str, **extra: Any) -> dict[str, Any]:
     (schema,), definitions = msgspec.json.schema_components([type_])
     own = definitions.pop(schema["$ref"].rsplit("/", 1)[-1])
@@ -105,6 +145,8 @@ def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of that name, one of :data:`NAMES`."""
     if name == "daily-report":
         return DAILY_REPORT
+    if name == "lens-report":
+        return _lens_report()
     relinked: dict[str, Any]
     if name == "alert":
         state = {"enum": ["pending", "claimed", "sent", "failed", "suppressed"]}
@@ -126,4 +168,4 @@ def _relinked(value: Any) -> Any:
     return [_relinked(part) for part in value] if isinstance(value, list) else value
 
 
-NAMES = ("daily-report", "alert", "run")
+NAMES = ("daily-report", "lens-report", "alert", "run")

@@ -18,6 +18,7 @@ from farthing.errors import AmountError, SettingsError
 from farthing.model import parse_amount
 from farthing.signals import SIGNALS
 from farthing.signals.thresholds import ThresholdRule, parse_rules
+from farthing.sources.lenses import SPELLINGS, parse_lens
 from farthing.sources.scope import parse_scope
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -79,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_billed_requests: int = 10
     alert_max_age_days: int = 7
     signals: tuple[str, ...] = tuple(SIGNALS)
+    lenses: tuple[str, ...] = ()
+    daily_summary: bool = False
     today: date | None = None
     thresholds: tuple[ThresholdRule, ...] = ()
 
@@ -122,6 +125,21 @@ def _several_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
         return tuple(choices) if parts == ["all"] else tuple(map(_one_of(*choices), parts))
 
     return parse
+
+
+def _lenses(text: str) -> tuple[str, ...]:
+    found = tuple(parse_lens(part.strip()).spelled for part in text.split(",") if part.strip())
+    for spelled in found:
+        if found.count(spelled) > 1:
+            raise ValueError(f"names the lens {spelled!r} twice")
+    return found
+
+
+def _switch(text: str) -> bool:
+    known = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError(f"must be on or off, not {text!r}")
+    return known[text.lower()]
 
 
 def _day(text: str) -> date:
@@ -183,6 +201,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_MAX_BILLED_REQUESTS", "max_billed_requests", "max_billed_requests", _whole(1, 10_000), "The most billed requests ($0.01 each) a daily run may make.", "10"),
     Setting("FARTHING_ALERT_MAX_AGE_DAYS", "alert_max_age_days", "alert_max_age_days", _whole(1, 92), "Days older than this are recorded as suppressed instead of alerted.", "7"),
     Setting("FARTHING_SIGNALS", "signals", "signals", _several_of(*SIGNALS), "Which signals a daily run computes, separated by commas.", "all"),
+    Setting("FARTHING_LENSES", "lenses", "lenses", _lenses, f"Further groupings of the bill to keep, separated by commas: {SPELLINGS}. Each is one more billed question a day; record-type lets thresholds see the day before credits."),
+    Setting("FARTHING_DAILY_SUMMARY", "daily_summary", "daily_summary", _switch, "on: a message on quiet days too, with the newest day, the month to date and what moved.", "off"),
     Setting("FARTHING_TODAY", "today", "", _day, "Pins the date (the time of day goes on), for trials on recorded or simulated data."),
 )  # fmt: skip
 

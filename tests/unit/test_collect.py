@@ -21,7 +21,7 @@ from tests.fakes import (
 )
 from tests.unit.test_cost_explorer import client_error
 
-from farthing.collect import backfill, collect, first_of_month, make_plan, plan_daily, window
+from farthing.collect import backfill, collect
 from farthing.errors import (
     AccessError,
     CorruptError,
@@ -33,6 +33,7 @@ from farthing.errors import (
 )
 from farthing.ledger.reports import Reports, key_of
 from farthing.model import Period
+from farthing.planning import first_of_month, make_plan, plan_daily, window
 from farthing.signals.thresholds import ThresholdRule
 
 

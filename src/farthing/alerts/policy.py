@@ -3,11 +3,26 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
-from farthing.model import BILLED_COST, Alert, DailyReport, Delivery, Scope, exact_difference, is_filling
-from farthing.signals.thresholds import KIND, Breach, DayAmounts, breakdown, largest_rise
+from farthing.model import (
+    BILLED_COST,
+    SUMMARY,
+    ZERO,
+    Alert,
+    DailyReport,
+    Delivery,
+    Scope,
+    exact_difference,
+    is_filling,
+    percent_of,
+)
+from farthing.signals.thresholds import KIND, Breach, DayAmounts, breakdown, largest_rise, usual_of
+from farthing.wording import money, signed
+
+SUMMARY_RULE = "daily-summary"
 
 REPEAT_FACTOR = 2
 """An overage that grows to this many times what was sent may be told once more."""
@@ -62,9 +77,21 @@ def alert_for(
     history: Mapping[date, DayAmounts],
     situation: Situation,
     *,
+    metric: str = BILLED_COST,
+    taken_off: Decimal | None = None,
     repeated: bool = False,
 ) -> Alert:
-    """The alert that a breach becomes, with one pending (or suppressed) delivery for each channel."""
+    """The alert that a breach becomes, with one pending (or suppressed) delivery for each channel.
+
+    Args:
+        breach: the breach.
+        report: its day; before credits where ``metric`` says so.
+        history: earlier days, in the same metric.
+        situation: what the policy knows of the run.
+        metric: what was judged.
+        taken_off: what credits and refunds took off the day, None where unknown.
+        repeated: it is told once more, because it has grown.
+    """
     why_not = suppression(report, situation)
     delivery = Delivery(
         state="suppressed" if why_not else "pending", at=situation.now, by=situation.run_id, reason=why_not
@@ -76,7 +103,7 @@ def alert_for(
         scope=breach.scope,
         day=breach.day,
         currency=breach.currency,
-        metric=BILLED_COST,
+        metric=metric,
         actual=breach.actual,
         threshold=breach.threshold,
         overage=breach.overage,
@@ -87,10 +114,62 @@ def alert_for(
         reason=breach.reason,
         cause=largest_rise(report, breach.scope, history),
         services=breakdown(report, breach.scope, history, by_account=False),
-        accounts=breakdown(report, breach.scope, history, by_account=True),
+        accounts=breakdown(report, breach.scope, history, by_account=True) if metric == BILLED_COST else (),
         source_kind=report.source.kind,
         created_at=situation.now,
         deliveries=dict.fromkeys(situation.channels, delivery),
+        credits=taken_off,
+    )
+
+
+def summary_for(
+    report: DailyReport, history: Mapping[date, DayAmounts], situation: Situation, *, month_to_date: Decimal
+) -> Alert:
+    """The message of a quiet day; it goes through the outbox like an alert, so that it is sent once.
+
+    Args:
+        report: the newest day.
+        history: earlier days.
+        situation: what the policy knows of the run.
+        month_to_date: the sum from the first of the day's month to the day.
+    """
+    scope = Scope()
+    usual = usual_of(report, scope, history)
+    against = ""
+    if usual is not None:
+        amount, days = usual
+        change = exact_difference(report.total(), amount)
+        percent = percent_of(change, amount)
+        by = f" ({percent:+,.1f} %)" if percent is not None else ""
+        against = (
+            f", {signed(change)}{by} against the usual {money(amount, report.currency)} "
+            f"(median of {days} {report.date:%A}s before)"
+        )
+    return Alert(
+        id=alert_id(SUMMARY, SUMMARY_RULE, scope, report.date),
+        kind=SUMMARY,
+        rule=SUMMARY_RULE,
+        scope=scope,
+        day=report.date,
+        currency=report.currency,
+        metric=BILLED_COST,
+        actual=report.total(),
+        threshold=ZERO,
+        overage=ZERO,
+        overage_percent=None,
+        estimated=report.estimated,
+        provisional=is_filling(report.date, situation.now),
+        repeated=False,
+        reason=(
+            f"{money(report.total(), report.currency)} on {report.date}{against}; "
+            f"{money(month_to_date, report.currency)} since the first of the month"
+        ),
+        cause=largest_rise(report, scope, history),
+        services=breakdown(report, scope, history, by_account=False),
+        accounts=breakdown(report, scope, history, by_account=True),
+        source_kind=report.source.kind,
+        created_at=situation.now,
+        deliveries=dict.fromkeys(situation.channels, Delivery("pending", situation.now, situation.run_id)),
     )
 
 

@@ -9,7 +9,15 @@ from typing import Any
 
 import msgspec
 
-from farthing.model import Alert, BreakdownRow, exact_sum, percent_of
+from farthing.model import (
+    COST_BEFORE_CREDITS,
+    SUMMARY,
+    Alert,
+    BreakdownRow,
+    exact_difference,
+    exact_sum,
+    percent_of,
+)
 from farthing.wording import day_name, money, several, shortened, signed
 
 HEADER_LIMIT = 150
@@ -33,11 +41,18 @@ def title(alerts: Sequence[Alert]) -> str:
     """The message in one line: what, how much, over what."""
     newest = alerts[-1]
     where = "" if newest.scope.service_name is None and newest.scope.sub_account_id is None else f" for {newest.scope}"
+    if newest.kind == SUMMARY:
+        return f"AWS cost {money(newest.actual, newest.currency)} on {day_name(newest.day)}: nothing over a threshold"
+    cost = _cost(newest)
     if len(alerts) > 1:
         over = money(exact_sum(alert.overage for alert in alerts), newest.currency)
-        return f"AWS cost over its threshold on {several(len(alerts), 'day')}{where}, {over} in all"
+        return f"{cost} over its threshold on {several(len(alerts), 'day')}{where}, {over} in all"
     again = " (grown since it was first seen)" if newest.repeated else ""
-    return f"AWS cost {money(newest.overage, newest.currency)}{_percent(newest)} over its threshold{where}{again}"
+    return f"{cost} {money(newest.overage, newest.currency)}{_percent(newest)} over its threshold{where}{again}"
+
+
+def _cost(alert: Alert) -> str:
+    return "AWS cost before credits" if alert.metric == COST_BEFORE_CREDITS else "AWS cost"
 
 
 def _percent(alert: Alert) -> str:
@@ -52,9 +67,27 @@ def _certainty(alert: Alert) -> str:
 
 def _includes(alert: Alert) -> str:
     simulated = " Simulated figures, no real bill." if alert.source_kind == "simulated" else ""
+    if alert.metric == COST_BEFORE_CREDITS:
+        return (
+            "BilledCost of the UTC day without its credits and refunds: net of discounts, with taxes, support and "
+            f"one-off fees on the day they are billed. What will be paid is within the threshold.{simulated}"
+        )
     return (
         "BilledCost of the UTC day: what will be paid, net of discounts, credits and refunds; with taxes, support and "
         f"one-off fees on the day they are billed.{simulated}"
+    )
+
+
+def _credits_note(alert: Alert) -> str:
+    """Net and gross of the whole day, where both are known and differ."""
+    if not alert.credits or alert.scope.service_name or alert.scope.sub_account_id:
+        return ""
+    before = alert.metric == COST_BEFORE_CREDITS
+    gross = alert.actual if before else exact_difference(alert.actual, alert.credits)
+    net = exact_sum([alert.actual, alert.credits]) if before else alert.actual
+    return (
+        f"Credits and refunds of {money(alert.credits, alert.currency)}: {money(gross, alert.currency)} before them, "
+        f"{money(net, alert.currency)} after."
     )
 
 
@@ -103,25 +136,34 @@ def _clipped(lines: Iterable[str], most: int) -> str:
 def plain_text(alerts: Sequence[Alert], environment: str) -> str:
     """The whole message as text: for the terminal, and Slack's fallback."""
     newest = alerts[-1]
+    quiet = newest.kind == SUMMARY
     lines = [f"[{environment}] {title(alerts)}", ""]
-    lines += [_day_line(alert) for alert in reversed(alerts[-DAYS_LISTED:])]
+    if quiet:
+        lines.append(f"{newest.reason}. {_certainty(newest).capitalize()}.")
+    else:
+        lines += [_day_line(alert) for alert in reversed(alerts[-DAYS_LISTED:])]
     if len(alerts) > DAYS_LISTED:
         lines.append(f"… and {several(len(alerts) - DAYS_LISTED, 'earlier day')}")
-    lines += ["", newest.cause or newest.reason + "."]
-    lines += ["", f"By service on {day_name(newest.day)}:"]
-    lines += [f"  {_row_line(row, newest.currency, shortened(row.name, NAME_LIMIT))}" for row in newest.services]
-    lines += ["", "By account:"]
-    lines += [f"  {_row_line(row, newest.currency, shortened(row.name, NAME_LIMIT))}" for row in newest.accounts]
-    lines += ["", *filter(None, [_usual_note(newest), _includes(newest)])]
+    said = newest.cause or ("" if quiet else newest.reason + ".")
+    lines += ["", said] if said else []
+    for heading, rows in (
+        (f"By service on {day_name(newest.day)}:", newest.services),
+        ("By account:", newest.accounts),
+    ):
+        if rows:
+            lines += ["", heading]
+            lines += [f"  {_row_line(row, newest.currency, shortened(row.name, NAME_LIMIT))}" for row in rows]
+    lines += ["", *filter(None, [_credits_note(newest), _usual_note(newest), _includes(newest)])]
     return "\n".join(lines)
 
 
 def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
     """One message about alerts of one rule, oldest first; the newest day is broken down, each day is named."""
     newest = alerts[-1]
+    spent = "Spent before credits" if newest.metric == COST_BEFORE_CREDITS else "Spent"
     fields = [
         ("Day", day_name(newest.day)),
-        ("Spent", money(newest.actual, newest.currency)),
+        (spent, money(newest.actual, newest.currency)),
         ("Threshold", f"{money(newest.threshold, newest.currency)} ({newest.rule})"),
         ("Over by", f"{money(newest.overage, newest.currency)}{_percent(newest)}"),
         ("Looks at", str(newest.scope)),
@@ -135,7 +177,9 @@ def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
                 "text": shortened(f"{_mark(environment)}{title(alerts)}", HEADER_LIMIT),
             },
         },
-        {
+        _section([_escaped(f"{newest.reason}. {_certainty(newest).capitalize()}.")])
+        if newest.kind == SUMMARY
+        else {
             "type": "section",
             "fields": [_markdown(f"*{name}*\n{_escaped(text)}", FIELD_LIMIT) for name, text in fields],
         },
@@ -153,7 +197,7 @@ def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
                 f"• {_row_line(row, newest.currency, f'*{_escaped(shortened(row.name, NAME_LIMIT))}*')}" for row in rows
             ]
             blocks.append(_section([f"*{heading}* on {day_name(newest.day)}", *lines]))
-    notes = [f"Environment: {environment}", _usual_note(newest), _includes(newest)]
+    notes = [f"Environment: {environment}", _credits_note(newest), _usual_note(newest), _includes(newest)]
     blocks.append({"type": "context", "elements": [_markdown(_escaped(note), FIELD_LIMIT) for note in notes if note]})
     return SlackMessage(_escaped(_clipped(plain_text(alerts, environment).splitlines(), TEXT_LIMIT)), tuple(blocks))
 

@@ -8,6 +8,7 @@ import click
 from farthing.alerts.outbox import Outbox
 from farthing.cli._context import console, current_app
 from farthing.jsontext import builtins, pretty
+from farthing.model import SUMMARY
 from farthing.wording import money, several
 
 
@@ -45,7 +46,7 @@ def list_alerts(days: int, every: bool, as_json: bool) -> int:
             Text(alert.rule),
             Text(str(alert.scope)),
             money(alert.actual, alert.currency),
-            f"{money(alert.overage, alert.currency)}{percent}",
+            "" if alert.kind == SUMMARY else f"{money(alert.overage, alert.currency)}{percent}",
             alert.state,
         )
     console().print(table)

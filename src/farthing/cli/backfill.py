@@ -6,12 +6,14 @@ from datetime import datetime
 import click
 
 from farthing.cli._context import current_app, progress
-from farthing.collect import backfill, first_of_month, learned, make_plan
+from farthing.collect import backfill
 from farthing.errors import UsageError
 from farthing.jsontext import builtins, pretty
-from farthing.ledger.reports import Reports
+from farthing.ledger.reports import Reports, lens_prefix
 from farthing.ledger.runs import Runs
 from farthing.model import Period
+from farthing.planning import first_of_month, learned, make_plan
+from farthing.sources import PRICE_PER_REQUEST
 from farthing.wording import money, several
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -68,9 +70,20 @@ def command(
         period = Period(missing[0], Period.of_day(missing[-1]).end)
     groups, page_size, _ = learned(reports, Runs(place.store), today)
     plan = make_plan(period, groups, page_size)
-    price = "nothing (simulated)" if place.source.source.kind == "simulated" else f"about {money(plan.price, 'USD')}"
+    # A lens that the ledger does not know yet is taken to be as large as the daily question.
+    sizes = [
+        learned(Reports(place.store, lens_prefix(name)), Runs(place.store), today, lens=name) for name in place.lenses
+    ]
+    requests = plan.requests + sum(
+        make_plan(period, rows or groups, page or page_size).requests for rows, page, _ in sizes
+    )
+    price = (
+        "nothing (simulated)"
+        if place.source.source.kind == "simulated"
+        else f"about {money(requests * PRICE_PER_REQUEST, 'USD')}"
+    )
     click.echo(
-        f"{period} ({several(len(period), 'day')}): {several(plan.requests, 'billed request')}, {price} ({plan.basis})",
+        f"{period} ({several(len(period), 'day')}): {several(requests, 'billed request')}, {price} ({plan.basis})",
         err=True,
     )
     if not yes and place.source.source.kind != "simulated":
@@ -81,7 +94,7 @@ def command(
         result = backfill(
             place,
             period,
-            max_requests=max_requests or max(2 * plan.requests, place.settings.max_billed_requests),
+            max_requests=max_requests or max(2 * requests, place.settings.max_billed_requests),
             invocation=app.invocation(),
             on_page=on_page,
             on_day=on_day,

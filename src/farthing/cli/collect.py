@@ -3,9 +3,10 @@
 import click
 
 from farthing.cli._context import console, current_app, progress
-from farthing.collect import Plan, RunResult, collect, plan_daily
+from farthing.collect import RunResult, collect
 from farthing.jsontext import builtins, pretty
-from farthing.model import is_filling
+from farthing.model import ZERO, is_filling
+from farthing.planning import Plan, plan_daily, plan_lenses
 from farthing.wording import day_name, money, several
 
 BREACHED = 3
@@ -29,7 +30,9 @@ def command(days: int | None, dry_run: bool, fail_on_breach: bool, as_json: bool
     app = current_app(previews_to_stderr=as_json)
     place = app.workplace()
     if dry_run:
-        _show_plan(plan_daily(place), as_json, simulated=place.source.source.kind == "simulated")
+        plan = plan_daily(place)
+        plans = [plan, *plan_lenses(place, plan).values()]
+        _show_plan(plans, as_json, simulated=place.source.source.kind == "simulated")
         return 0
     with progress("collecting") as (on_page, on_day):
         result = collect(place, invocation=app.invocation(), on_page=on_page, on_day=on_day)
@@ -38,25 +41,30 @@ def command(days: int | None, dry_run: bool, fail_on_breach: bool, as_json: bool
     return BREACHED if fail_on_breach and result.over else 0
 
 
-def _show_plan(plan: Plan, as_json: bool, *, simulated: bool) -> None:
+def _show_plan(plans: list[Plan], as_json: bool, *, simulated: bool) -> None:
+    plan = plans[0]
+    requests = sum(one.requests for one in plans)
+    total = sum((one.price for one in plans), start=ZERO)
+    cautions = [one.caution for one in plans if one.caution]
     if as_json:
         document = {
             "window": plan.period,
-            "billed_requests": plan.requests,
-            "price_usd": plan.price,
+            "billed_requests": requests,
+            "price_usd": total,
             "basis": plan.basis,
-            "caution": plan.caution,
+            "caution": "; ".join(cautions),
         }
         click.echo(pretty(document))
         return
-    price = "nothing (simulated)" if simulated else f"about {money(plan.price, 'USD')}"
+    price = "nothing (simulated)" if simulated else f"about {money(total, 'USD')}"
+    lenses = f", also by {', '.join(one.lens for one in plans[1:])}" if len(plans) > 1 else ""
     click.echo(
-        f"would ask for {plan.period} ({several(len(plan.period), 'day')}), "
-        f"{several(plan.requests, 'billed request')}: {price}"
+        f"would ask for {plan.period} ({several(len(plan.period), 'day')}){lenses}, "
+        f"{several(requests, 'billed request')}: {price}"
     )
     click.echo(f"({plan.basis})")
-    if plan.caution:
-        click.echo(plan.caution)
+    for caution in cautions:
+        click.echo(caution)
 
 
 def show_result(result: RunResult, as_json: bool) -> None:
@@ -76,6 +84,10 @@ def show_result(result: RunResult, as_json: bool) -> None:
         f"{record.days_unchanged} unchanged",
         markup=False,
     )
+    for lens in record.lenses:
+        told = f"{several(len(lens.days_written), 'new day')}, {len(lens.days_restated)} restated"
+        state = "" if lens.whole else ", not whole"
+        to.print(f"lens     {lens.name}: {told}, {lens.days_unchanged} unchanged{state}", markup=False)
     if record.days_missing:
         to.print(
             f"missing  {several(len(record.days_missing), 'day')} that the source did not answer",

@@ -13,11 +13,12 @@ from farthing.alerts.rendering import plain_text
 from farthing.app import CONFIG_KEY, App
 from farthing.cli._context import console, progress, show_message, use_app
 from farthing.cli.collect import show_result
-from farthing.collect import DEFAULT_WINDOW_DAYS, backfill, collect, first_of_month
+from farthing.collect import backfill, collect
 from farthing.ledger.folder import FolderStore, default_home
 from farthing.ledger.reports import Reports
 from farthing.ledger.runs import Runs
 from farthing.model import DailyReport, Period
+from farthing.planning import DEFAULT_WINDOW_DAYS, first_of_month
 from farthing.settings import SIZES
 from farthing.wording import day_name, money, several
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 import click
 
 from farthing.cli._context import console, current_app
-from farthing.collect import plan_daily
 from farthing.jsontext import pretty
+from farthing.planning import plan_daily, plan_lenses
 from farthing.sources import PRICE_PER_REQUEST
 from farthing.wording import several
 
@@ -24,21 +24,24 @@ def command(as_json: bool) -> int:
     app = current_app()
     place = app.workplace()
     plan = plan_daily(place)
+    plans = [plan, *plan_lenses(place, plan).values()]
+    requests = sum(one.requests for one in plans)
     free = place.source.source.kind == "simulated"
     per_request = Decimal(0) if free else PRICE_PER_REQUEST
-    per_day = plan.requests * per_request
+    per_day = requests * per_request
     per_month = (per_day * DAYS_PER_MONTH).quantize(Decimal("0.01"))
     if as_json:
         document = {
             "source": place.source.source.kind,
             "window": plan.period,
-            "billed_requests": plan.requests,
+            "billed_requests": requests,
+            "questions": [{"lens": one.lens or None, "billed_requests": one.requests} for one in plans],
             "price_per_request": per_request,
             "per_day": per_day,
             "per_month": per_month,
             "currency": "USD",
             "basis": plan.basis,
-            "caution": plan.caution,
+            "caution": "; ".join(one.caution for one in plans if one.caution),
         }
         click.echo(pretty(document))
         return 0
@@ -46,14 +49,15 @@ def command(as_json: bool) -> int:
 
     table = Table("", "USD", title="What one daily run costs", title_justify="left")
     table.columns[1].justify = "right"
-    table.add_row(
-        f"{several(plan.requests, 'billed request')} for {plan.period}, at {per_request:f} each",
-        f"{per_day:.2f}",
-    )
+    for one in plans:
+        name = f"the lens {one.lens}: " if one.lens else ""
+        asked = f"{name}{several(one.requests, 'billed request')} for {one.period}, at {per_request:f} each"
+        table.add_row(asked, f"{one.requests * per_request:.2f}")
     table.add_row("a month of one run a day", f"{per_month:.2f}", style="bold")
     to = console()
     to.print(table)
-    if plan.caution:
-        to.print(plan.caution, markup=False)
+    for one in plans:
+        if one.caution:
+            to.print(one.caution, markup=False)
     to.print(f"{plan.basis}. Looking at the data costs nothing.", markup=False)
     return 0

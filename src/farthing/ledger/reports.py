@@ -5,6 +5,7 @@ decimal strings.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -53,7 +54,22 @@ class _WireReport(msgspec.Struct, frozen=True):
     revisions: list[_WireRevision] = []
 
 
+class _WireHead(msgspec.Struct, frozen=True):
+    date: date
+    currency: str
+    totals: dict[str, str]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A day's totals without its rows."""
+
+    day: date
+    currency: str
+    totals: Mapping[str, Decimal]
+
+
 _decoder = msgspec.json.Decoder(_WireReport)
+_head_decoder = msgspec.json.Decoder(_WireHead)
 
 
 def lens_prefix(name: str) -> str:
@@ -294,6 +310,18 @@ class Reports:
                 yield day, self._decoded(stored.data, day)
             except CorruptError as error:
                 yield day, error
+
+    def heads(self, days: Iterable[date]) -> Iterator[Head]:
+        """Currency and totals of those of the days that are there and readable, in the order asked; rows are skipped.
+
+        What is here is not checked against the rows; :meth:`read` does that.
+        """
+        days = list(days)
+        for stored in self._store.read_many(key_of(day, self._prefix) for day in days):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, AmountError):
+                if stored is not None:
+                    wire = _head_decoder.decode(stored.data)
+                    yield Head(wire.date, wire.currency, _amounts(wire.totals))
 
     def newest(self, today: date) -> DailyReport | None:
         """The newest report that can be read, None on an empty ledger.

@@ -1,6 +1,7 @@
 """Thresholds: a day's BilledCost above a fixed amount, or above its usual by a percentage.
 
-The threshold judges BilledCost, net of credits, refunds and discounts, because that is what will be paid.
+The threshold judges BilledCost, net of credits, refunds and discounts, because that is what will be paid. With the
+record-type lens it judges the day before credits and refunds too: a credit hides what runs away until it is used up.
 """
 
 import difflib
@@ -14,10 +15,13 @@ import msgspec
 
 from farthing.errors import AmountError
 from farthing.model import (
+    BILLED_COST,
     ZERO,
     BreakdownRow,
+    Charge,
     DailyReport,
     Scope,
+    daily_report,
     exact_difference,
     exact_sum,
     parse_amount,
@@ -44,6 +48,9 @@ BREAKDOWN_WEEKS = 4
 
 BREAKDOWN_ROWS = 10
 """Rows of a breakdown; the rest is added up in one more."""
+
+CREDIT_TYPES = frozenset({"credit", "refund"})
+"""Cost Explorer's record types that lower a bill without anything having been used less."""
 
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
@@ -94,6 +101,44 @@ def total_rule(amount: Decimal) -> ThresholdRule:
 def amounts_of(report: DailyReport) -> DayAmounts:
     """What the signals need of a report."""
     return DayAmounts(report.currency, {charge.keys: report.amount(charge) for charge in report.charges})
+
+
+def credits_by_service(report: DailyReport) -> dict[str, Decimal]:
+    """What credits and refunds took off each service on a day, from a report of the record-type lens."""
+    parts: dict[str, list[Decimal]] = {}
+    for charge in report.charges:
+        service, record_type = charge.keys
+        if record_type.strip().casefold() in CREDIT_TYPES:
+            parts.setdefault(service, []).append(report.amount(charge))
+    return {service: exact_sum(amounts) for service, amounts in parts.items()}
+
+
+def before_credits(report: DailyReport, taken_off: Mapping[str, Decimal]) -> DailyReport:
+    """The day as it would be without its credits and refunds, by service: no source tells them by account too.
+
+    Args:
+        report: the day, net.
+        taken_off: of :func:`credits_by_service`.
+    """
+    parts: dict[str, list[Decimal]] = {service: [-amount] for service, amount in taken_off.items()}
+    for charge in report.charges:
+        parts.setdefault(charge.service_name, []).append(report.amount(charge))
+    return daily_report(
+        report.date,
+        currency=report.currency,
+        estimated=report.estimated,
+        collected_at=report.collected_at,
+        metrics=(BILLED_COST,),
+        charges=[Charge((service, ""), None, (exact_sum(amounts),)) for service, amounts in parts.items()],
+        source=report.source,
+    )
+
+
+def rules_before_credits(rules: Iterable[ThresholdRule]) -> tuple[ThresholdRule, ...]:
+    """The rules that can be judged before credits, under names of their own: those that watch no account."""
+    return tuple(
+        msgspec.structs.replace(rule, name=f"{rule.name}, before credits") for rule in rules if rule.account is None
+    )
 
 
 def usual_days(day: date, weeks: int) -> list[date]:
@@ -248,6 +293,14 @@ def breakdown(
             exact_sum(part.usual or ZERO for part in rest) if earlier else None,
         ),
     )
+
+
+def usual_of(report: DailyReport, scope: Scope, history: Mapping[date, DayAmounts]) -> tuple[Decimal, int] | None:
+    """The median of the same weekdays before, and of how many; None without any."""
+    earlier = _same_currency_days(history, report, BREAKDOWN_WEEKS)
+    if not earlier:
+        return None
+    return statistics.median(_amount_in(scope, then.leaves) for then in earlier), len(earlier)
 
 
 def largest_rise(report: DailyReport, scope: Scope, history: Mapping[date, DayAmounts]) -> str:

@@ -1,4 +1,4 @@
-"""Cost Explorer: one GetCostAndUsage query, all its pages, all cost metrics, by service and account."""
+"""Cost Explorer: one GetCostAndUsage query, all its pages, all cost metrics, by service and account (or a lens)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
@@ -8,8 +8,18 @@ import msgspec
 
 from farthing.aws import AWS_ERRORS, explain
 from farthing.errors import AmountError, AnswerError, FarthingError, MoneyError, RequestCapError, SourceError
-from farthing.model import Charge, DailyReport, Period, Source, daily_report, parse_amount, same_currency
+from farthing.model import (
+    GROUP_BY,
+    Charge,
+    DailyReport,
+    Period,
+    Source,
+    daily_report,
+    parse_amount,
+    same_currency,
+)
 from farthing.sources import OnPage
+from farthing.sources.lenses import Lens
 from farthing.sources.scope import scope_filter
 
 IAM_ACTIONS = ("ce:GetCostAndUsage",)
@@ -26,8 +36,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """FOCUS's columns and the metrics they come from, the first that the answer has. FOCUS costs include all discounts, so
 the net metrics are the nearest; the gross ones stand in where net is absent, and are kept themselves under x_."""
 
-GROUP_BY = ("ServiceName", "SubAccountId")
-_GROUP_BY_KEYS = ("SERVICE", "LINKED_ACCOUNT")
 _SERVICE = "Cost Explorer"
 
 
@@ -47,6 +55,7 @@ class CostExplorerSource:
         kind: how reports name this source.
         billing_view_arn: asks for this billing view.
         scope: limits the question to it; canonical, see :mod:`farthing.sources.scope`.
+        lens: groups by its key instead of the account.
     """
 
     def __init__(
@@ -56,14 +65,17 @@ class CostExplorerSource:
         kind: str = "cost-explorer",
         billing_view_arn: str | None = None,
         scope: str | None = None,
+        lens: Lens | None = None,
     ) -> None:
         self._client = client
         self._billing_view_arn = billing_view_arn
-        self.source = Source(kind=kind, group_by=GROUP_BY, scope=scope)
+        self._lens = lens
+        group_by = GROUP_BY if lens is None else (GROUP_BY[0], lens.column)
+        self.source = Source(kind=kind, group_by=group_by, scope=scope)
 
     def fetch(self, period: Period, *, max_requests: int, on_page: OnPage) -> "CostExplorerAnswer":
         """Asks for the period; see the port for the errors."""
-        answer = CostExplorerAnswer(self.source)
+        answer = CostExplorerAnswer(self.source, self._lens)
         request = self._request(period)
         token: str | None = None
         while True:
@@ -104,7 +116,12 @@ class CostExplorerSource:
             "TimePeriod": {"Start": period.start.isoformat(), "End": period.end.isoformat()},
             "Granularity": "DAILY",
             "Metrics": list(COST_METRICS),
-            "GroupBy": [{"Type": "DIMENSION", "Key": key} for key in _GROUP_BY_KEYS],
+            "GroupBy": [
+                {"Type": "DIMENSION", "Key": "SERVICE"},
+                {"Type": self._lens.kind, "Key": self._lens.key}
+                if self._lens
+                else {"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"},
+            ],
         }
         if self._billing_view_arn:
             request["BillingViewArn"] = self._billing_view_arn
@@ -130,7 +147,8 @@ _unpack = msgspec.msgpack.Decoder(list[_Row]).decode
 class CostExplorerAnswer:
     """The pages of one question, put together by day, whatever the order and wherever a page ends."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, lens: Lens | None = None) -> None:
+        self._lens = lens
         self.billed_requests = 0
         self.request_ids: list[str] = []
         self.groups = 0
@@ -183,6 +201,8 @@ class CostExplorerAnswer:
         rows: list[_Row] = []
         for group in result.get("Groups", []):
             service, account = group["Keys"]
+            if self._lens is not None:
+                account = self._lens.value(account)
             metrics = group["Metrics"]
             present = tuple(metric for metric in COST_METRICS if metric in metrics)
             if self._metrics is None:

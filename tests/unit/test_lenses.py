@@ -1,0 +1,288 @@
+"""Lenses: further groupings of the same bill, kept beside it, and what record types let the thresholds see."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import jsonschema
+import pytest
+from tests.fakes import EC2, PROD, S3, TODAY, ago
+from tests.unit.test_collect import Trial, flat
+from tests.unit.test_cost_explorer import client_error
+
+from farthing.alerts.rendering import plain_text, slack_message
+from farthing.app import open_app
+from farthing.cli import run
+from farthing.collect import backfill
+from farthing.errors import SettingsError
+from farthing.ledger.reports import Reports, lens_prefix
+from farthing.model import COST_BEFORE_CREDITS, Period, exact_sum
+from farthing.planning import plan_daily, plan_lenses
+from farthing.schemas import schema
+from farthing.settings import load
+from farthing.signals.thresholds import ThresholdRule
+from farthing.sources.lenses import lens_of, parse_lens
+
+
+def with_credits(days=20, used="200", credit="-100", **settings):
+    """A bill of which credits pay a part each day: 101 net, 201 before them."""
+    trial = Trial(flat(days), lenses=("record-type",), **settings)
+    trial.client.lenses["RECORD_TYPE"] = {
+        ago(age): {(EC2, "Usage"): used, (EC2, "Credit"): credit, (S3, "Usage"): "1"} for age in range(1, days + 1)
+    }
+    return trial
+
+
+def lens_report(trial, name, day):
+    return Reports(trial.store, lens_prefix(name)).read(day)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "column"),
+    [
+        ("region", "region", "RegionId"),
+        ("record-type", "record-type", "x_RecordType"),
+        ("tag:team", "tag-team", "Tags/team"),
+        ("category:Product", "category-product-b44f1c7f", "x_CostCategories/Product"),
+    ],
+)
+def test_a_lens_has_a_folder_and_a_column(text, name, column):
+    lens = parse_lens(text)
+    assert lens.name.rpartition("-")[0] == name.rpartition("-")[0]
+    assert lens.column == column
+    assert lens_of(column) == lens
+    assert lens_of("SubAccountId") is None
+
+
+def test_keys_that_look_alike_have_folders_of_their_own():
+    keys = ["team", "Team", "TEAM", "te am", "te/am", "te:am", "té am", "組", "-", "a/../b"]
+    names = [parse_lens(f"tag:{key}").name for key in keys]
+    assert len({name.casefold() for name in names}) == len(keys)
+    assert all(name.isascii() and "/" not in name and not name.startswith(".") for name in names)
+
+
+@pytest.mark.parametrize("text", ["regions", "tag:", "tag", "category:", "account:1", "region,region"])
+def test_an_unknown_lens_is_named_before_any_request(text):
+    with pytest.raises(SettingsError, match=r"FARTHING_LENSES .*(write region, record-type, tag:KEY|twice)"):
+        load({"FARTHING_LENSES": text})
+
+
+def test_each_lens_is_one_more_question_and_is_kept_beside_the_days():
+    trial = with_credits()
+    result = trial.run()
+    assert [request["GroupBy"][1]["Key"] for request in trial.client.requests] == ["LINKED_ACCOUNT", "RECORD_TYPE"]
+    assert result.record.billed_requests == 2
+    assert len(result.record.request_ids) == 2
+    (lens,) = result.record.lenses
+    assert (lens.name, lens.whole, lens.billed_requests, len(lens.days_written)) == ("record-type", True, 1, 14)
+    kept = lens_report(trial, "record-type", ago(3))
+    assert kept.source.group_by == ("ServiceName", "x_RecordType")
+    assert {charge.keys: kept.amount(charge) for charge in kept.charges} == {
+        (EC2, "Usage"): 200,
+        (EC2, "Credit"): -100,
+        (S3, "Usage"): 1,
+    }
+    text = trial.store.objects[f"cost_data/lenses/record-type/{ago(3)}.json"]
+    jsonschema.validate(json.loads(text), schema("lens-report"))
+
+
+def test_a_second_run_writes_no_lens_and_a_restated_one_keeps_its_revision():
+    trial = with_credits()
+    trial.run()
+    trial.run()
+    assert trial.written("cost_data/lenses/") == []
+    trial.client.lenses["RECORD_TYPE"][ago(2)][(EC2, "Credit")] = "-90"
+    result = trial.run(days_later=1)
+    assert result.record.lenses[0].days_restated == (ago(2),)
+    assert lens_report(trial, "record-type", ago(2)).revisions[0].totals["BilledCost"] == 101
+
+
+def test_tags_and_categories_are_told_without_their_key():
+    trial = Trial(flat(), lenses=("tag:team", "category:Product"))
+    trial.client.lenses["team"] = {ago(1): {(EC2, "team$core$web"): "1", (EC2, "team$"): "2"}}
+    trial.client.lenses["Product"] = {ago(1): {(EC2, "Product$Shop"): "3"}}
+    trial.run()
+    values = {charge.keys[1] for charge in lens_report(trial, "tag-team", ago(1)).charges}
+    assert values == {"core$web", ""}
+    name = parse_lens("category:Product").name
+    assert [charge.keys for charge in lens_report(trial, name, ago(1)).charges] == [(EC2, "Shop")]
+    assert [request["GroupBy"][1]["Type"] for request in trial.client.requests] == [
+        "DIMENSION",
+        "TAG",
+        "COST_CATEGORY",
+    ]
+
+
+def test_a_lens_that_fails_stops_neither_the_day_nor_the_other_lens_and_a_retry_asks_only_for_it():
+    trial = Trial(flat(d1="200"), lenses=("region", "record-type"))
+    trial.client.raises[2] = client_error("AccessDeniedException")
+    result = trial.run("event")
+    assert [str(failure).startswith("the lens region: ") for failure in result.failures] == [True]
+    assert (result.record.stage, trial.slack.days) == ("finished", [[ago(1)]])
+    assert [(lens.name, lens.whole) for lens in result.record.lenses] == [("region", False), ("record-type", True)]
+    asked = len(trial.client.requests)
+    assert trial.run("event").failures == ()
+    assert [request["GroupBy"][1]["Key"] for request in trial.client.requests[asked:]] == ["REGION"]
+    assert lens_report(trial, "region", ago(1)).total() == 201
+    assert trial.slack.days == [[ago(1)]]
+
+
+def test_a_failed_day_asks_no_lens():
+    trial = with_credits()
+    trial.client.raises[1] = client_error("ExpiredTokenException")
+    result = trial.run()
+    assert (trial.client.requests, result.record.lenses) == ([], ())
+
+
+def test_the_request_cap_is_the_whole_runs():
+    trial = Trial(flat(), lenses=("region", "record-type"), max_billed_requests=2)
+    result = trial.run()
+    assert len(trial.client.requests) == result.record.billed_requests == 2
+    assert "the lens record-type: none of the 2 billed requests" in str(result.failures[0])
+    assert "raise FARTHING_MAX_BILLED_REQUESTS" in str(result.failures[0])
+    assert Reports(trial.store).days() == list(Period(ago(14), TODAY))
+
+
+def test_a_plan_prices_the_lenses_and_shrinks_them_to_what_is_left():
+    trial = Trial(flat(), lenses=("region",), max_billed_requests=20)
+    trial.client.page_size = 4
+    trial.run()
+    trial.settings["max_billed_requests"] = 10
+    place = trial.place
+    plan = plan_daily(place)
+    lens = plan_lenses(place, plan)["region"]
+    assert plan.requests == 7
+    assert lens.requests <= 3
+    assert len(lens.period) < len(plan.period)
+    assert lens.caution.startswith("the lens region: only")
+
+
+def test_a_lens_ledger_of_another_scope_is_refused_and_the_day_is_judged():
+    trial = Trial(flat(d1="200"), lenses=("region",))
+    trial.run()
+    key = f"cost_data/lenses/region/{ago(1)}.json"
+    trial.store.objects[key] = trial.store.objects[key].replace(b'"scope":null', b'"scope":"account:111122223333"')
+    trial.client.bill[ago(2)][(EC2, PROD)] = "500"
+    result = trial.run(days_later=1)
+    assert "a ledger never mixes scopes" in str(result.failures[0])
+    assert trial.slack.days == [[ago(1)], [ago(2)]]
+
+
+def test_backfill_brings_the_lenses_too():
+    trial = with_credits(days=60)
+    period = Period(ago(50), ago(20))
+    result = backfill(trial.place, period, max_requests=10, invocation="x")
+    assert (result.failures, result.record.billed_requests) == ((), 2)
+    assert Reports(trial.store, lens_prefix("record-type")).days() == list(period)
+    assert trial.slack.sent == []
+
+
+def test_what_credits_hide_is_told():
+    trial = with_credits()
+    trial.run()
+    ((alert,),) = trial.slack.sent
+    assert (alert.rule, alert.metric) == ("total, before credits", COST_BEFORE_CREDITS)
+    assert (alert.actual, alert.overage, alert.credits) == (201, 51, -100)
+    assert sum(row.amount for row in alert.services) == alert.actual
+    assert alert.accounts == ()
+    text = plain_text([alert], "prod")
+    assert "AWS cost before credits 51.00 USD (+34.0 %) over its threshold" in text
+    assert "Credits and refunds of -100.00 USD: 201.00 USD before them, 101.00 USD after." in text
+    assert "What will be paid is within the threshold" in text
+    assert "Spent before credits" in str(slack_message([alert], "prod").blocks)
+    trial.run()
+    assert len(trial.slack.sent) == 1
+
+
+def test_one_message_where_net_is_over_too_and_it_tells_both():
+    trial = with_credits(cost_threshold=Decimal(90))
+    trial.run()
+    ((alert,),) = trial.slack.sent
+    assert (alert.rule, alert.actual, alert.credits) == ("total", 101, -100)
+    assert "201.00 USD before them, 101.00 USD after" in plain_text([alert], "prod")
+
+
+def test_without_the_lens_nothing_is_said_of_credits():
+    trial = Trial(flat(d1="200"))
+    trial.run()
+    ((alert,),) = trial.slack.sent
+    assert alert.credits is None
+    assert "before them" not in plain_text([alert], "prod")
+
+
+def test_a_refund_in_either_spelling_counts_and_other_record_types_do_not():
+    trial = with_credits()
+    trial.client.lenses["RECORD_TYPE"][ago(1)] = {
+        (EC2, "Usage"): "161",
+        (EC2, "Refund"): "-30",
+        (EC2, "credit"): "-20",
+        (EC2, "SavingsPlanNegation"): "-10",
+    }
+    trial.run()
+    ((alert,),) = trial.slack.sent
+    assert (alert.actual, alert.credits) == (151, -50)
+
+
+def test_a_rule_on_a_service_sees_its_own_credits_and_one_on_an_account_none():
+    rules = (
+        ThresholdRule("ec2", service=EC2, amount=Decimal(150)),
+        ThresholdRule("s3", service=S3, amount=Decimal(150)),
+        ThresholdRule("prod", account=PROD, amount=Decimal(150)),
+    )
+    trial = with_credits(cost_threshold=None, thresholds=rules)
+    trial.run()
+    ((alert,),) = trial.slack.sent
+    assert (alert.rule, alert.actual) == ("ec2, before credits", 200)
+
+
+def test_a_percentage_before_credits_is_measured_against_days_before_credits():
+    rule = ThresholdRule("jump", percent=Decimal(20))
+    trial = with_credits(days=40, cost_threshold=None, thresholds=(rule,))
+    backfill(trial.place, Period(ago(40), TODAY), max_requests=10, invocation="history")
+    trial.run()
+    assert trial.slack.sent == []
+    # Used 60 more, and credits pay all of it: net does not move.
+    trial.client.lenses["RECORD_TYPE"][ago(0)] = {(EC2, "Usage"): "260", (EC2, "Credit"): "-160", (S3, "Usage"): "1"}
+    trial.client.bill[ago(0)] = {(EC2, PROD): "100", (S3, PROD): "1"}
+    trial.run(days_later=1)
+    ((alert,),) = trial.slack.sent
+    assert (alert.rule, alert.actual, alert.threshold) == ("jump, before credits", 261, Decimal("241.2"))
+
+
+def test_a_restated_credit_alone_still_alerts():
+    trial = with_credits(cost_threshold=Decimal(250))
+    trial.run()
+    assert trial.slack.sent == []
+    trial.client.lenses["RECORD_TYPE"][ago(3)] = {(EC2, "Usage"): "300", (EC2, "Credit"): "-200", (S3, "Usage"): "1"}
+    trial.run(days_later=1)
+    ((alert,),) = trial.slack.sent
+    assert (alert.day, alert.actual) == (ago(3), 301)
+
+
+def test_the_lenses_of_the_simulated_organisation_add_up_to_its_days(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FARTHING_SOURCE", "simulated")
+    monkeypatch.setenv("FARTHING_SIMULATED_SIZE", "small")
+    monkeypatch.setenv("FARTHING_TODAY", str(TODAY))
+    monkeypatch.setenv("FARTHING_LENSES", "region,record-type,tag:team,category:business-unit")
+    monkeypatch.setenv("COST_THRESHOLD", "100000")
+    assert run(["collect", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [lens["name"] for lens in record["lenses"]] == [
+        "region",
+        "record-type",
+        "tag-team",
+        "category-business-unit",
+    ]
+    import os
+
+    store = open_app(os.environ, preview=print).store
+    for day in Period(TODAY - timedelta(days=14), TODAY):
+        whole = Reports(store).read(day)
+        for lens in record["lenses"]:
+            part = Reports(store, lens_prefix(lens["name"])).read(day)
+            assert part.totals == whole.totals
+    tags = {charge.keys[1] for charge in Reports(store, lens_prefix("tag-team")).read(ago(1)).charges}
+    assert "" in tags
+    assert len(tags) > 2
+    types = Reports(store, lens_prefix("record-type")).read(ago(1))
+    assert exact_sum(types.amount(charge) for charge in types.charges) == types.total()
