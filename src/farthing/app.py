@@ -25,6 +25,7 @@ from farthing.workplace import Workplace
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.config import Config
 
 
 CONFIG_NAME = "farthing.toml"
@@ -142,22 +143,21 @@ class App:
             return (SlackChannel(self._secret_webhook, self.settings.environment),)
         return (TerminalChannel(self._preview, self.settings.environment),)
 
-    def daily_folder(self, period: Period) -> Path:
-        """A local folder with the daily reports of the period; for a bucket, a copy that ends with the process."""
+    def reports_folder(self, period: Period, prefix: str) -> Path:
+        """A local folder with a period's reports below ``prefix``; for a bucket, a copy that ends with the process."""
         root = getattr(self.store, "root", None)
         if isinstance(root, Path):
             if root.exists() and not root.is_dir():
                 raise LedgerError(f"{root} should be the ledger's folder but is a file: set FARTHING_HOME to a folder")
-            return root / "cost_data" / "daily"
+            return root / prefix
         # Kept for the life of the app, so that the files are there while an engine reads them.
         self._copy = tempfile.TemporaryDirectory(prefix="farthing-")
         folder = Path(self._copy.name)
-        for key in self.store.keys("cost_data/daily/"):
-            name = key.rsplit("/", 1)[-1]
-            if period.start.isoformat() <= name.removesuffix(".json") < period.end.isoformat():
-                stored = self.store.read(key)
-                if stored is not None:
-                    (folder / name).write_bytes(stored.data)
+        days = {key: key.removeprefix(prefix).removesuffix(".json") for key in self.store.keys(prefix)}
+        wanted = [key for key, day in days.items() if period.start.isoformat() <= day < period.end.isoformat()]
+        for key, stored in zip(wanted, self.store.read_many(wanted), strict=True):
+            if stored is not None and "/" not in days[key]:
+                (folder / f"{days[key]}.json").write_bytes(stored.data)
         return folder
 
     def _simulated_client(self) -> Any:
@@ -185,7 +185,7 @@ class App:
         from farthing.aws import AWS_ERRORS, CONFIG, explain
 
         session = self._session()
-        arguments: dict[str, Any] = {"config": CONFIG, "region_name": _region(session)}
+        arguments: dict[str, Any] = {"config": CONFIG, "region_name": region_of(session)}
         role = self.settings.ce_role_arn
         if role is None:
             return arguments
@@ -207,7 +207,7 @@ class App:
         name = self.settings.slack_secret_name or ""
         try:
             session = self._session()
-            client = session.client("secretsmanager", config=CONFIG, region_name=_region(session))
+            client = session.client("secretsmanager", config=CONFIG, region_name=region_of(session))
             text = client.get_secret_value(SecretId=name)["SecretString"]
         except AWS_ERRORS as error:
             raise explain(error, f"Secrets Manager (secret {name})", "secretsmanager:GetSecretValue") from error
@@ -258,17 +258,17 @@ def open_app(
         logging.getLogger("farthing").warning(problem)
     named = environment.get("FARTHING_CONFIG", "").strip()
     if named:
-        return _app(environment, _read_config(named), named, preview, required)
+        return _app(environment, read_config(named), named, preview, required)
     local = (folder or Path.cwd()) / CONFIG_NAME
     if local.is_file():
-        return _app(environment, _read_config(str(local)), str(local), preview, required)
+        return _app(environment, read_config(str(local)), str(local), preview, required)
     app = _app(environment, None, CONFIG_NAME, preview, required=())
     stored = app.store.read(CONFIG_KEY)
-    text = _decoded(stored.data, app.store.locate(CONFIG_KEY)) if stored else None
+    text = decoded(stored.data, app.store.locate(CONFIG_KEY)) if stored else None
     return _app(environment, text, app.store.locate(CONFIG_KEY), preview, required)
 
 
-def _region(session: "boto3.session.Session") -> str:
+def region_of(session: "boto3.session.Session") -> str:
     """AWS_REGION is what Lambda sets and people use; boto3 itself reads only AWS_DEFAULT_REGION and the profile."""
     return os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
 
@@ -284,14 +284,17 @@ def _app(
     return App(settings, open_store(settings), preview)
 
 
-def open_store(settings: Settings) -> Store:
-    """The ledger's home: the bucket if one is set, else the local folder. Nothing is written."""
+def open_store(settings: Settings, config: "Config | None" = None) -> Store:
+    """The ledger's home: the bucket if one is set, else the local folder. Nothing is written.
+
+    ``config`` is how patient the bucket's client is, by default as a run's.
+    """
     if settings.bucket_name:
         from farthing.aws import CONFIG
 
         boto3 = importlib.import_module("boto3")
         s3: Any = importlib.import_module(S3_HOME)
-        client = boto3.client("s3", config=CONFIG, region_name=os.environ.get("AWS_REGION") or None)
+        client = boto3.client("s3", config=config or CONFIG, region_name=os.environ.get("AWS_REGION") or None)
         store: Store = s3.S3Store(client, settings.bucket_name, settings.prefix, settings.kms_key_id)
         return store
     folder: Any = importlib.import_module(FOLDER_HOME)
@@ -299,20 +302,30 @@ def open_store(settings: Settings) -> Store:
     return home
 
 
-def _read_config(name: str) -> str:
+def read_config(name: str) -> str:
+    """The text of a configuration that FARTHING_CONFIG or the working folder names.
+
+    Raises:
+        FarthingError: it is not there, or cannot be read.
+    """
     if name.startswith("s3://"):
         bucket, _, key = name.removeprefix("s3://").partition("/")
         stored = open_store(Settings(bucket_name=bucket)).read(key) if key else None
         if stored is None:
             raise UsageError(f"FARTHING_CONFIG names {name}, which does not exist")
-        return _decoded(stored.data, name)
+        return decoded(stored.data, name)
     try:
-        return _decoded(Path(name).expanduser().read_bytes(), name)
+        return decoded(Path(name).expanduser().read_bytes(), name)
     except OSError as error:
         raise UsageError(f"FARTHING_CONFIG names {name}, which cannot be read: {error.strerror or error}") from error
 
 
-def _decoded(data: bytes, name: str) -> str:
+def decoded(data: bytes, name: str) -> str:
+    """A configuration's bytes as text.
+
+    Raises:
+        UsageError: they are not UTF-8.
+    """
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -1,10 +1,10 @@
 """Judging: what the signals find on the days of a run becomes alerts in the outbox. Nothing is sent here."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ from farthing.signals.thresholds import (
 from farthing.sources.lenses import RECORD_TYPE
 from farthing.workplace import Workplace
 
+T = TypeVar("T")
+
 
 class LedgerHistory(Mapping[date, DayAmounts]):
     """Earlier days for the signals, read from the ledger when asked for and kept for the run."""
@@ -38,10 +40,8 @@ class LedgerHistory(Mapping[date, DayAmounts]):
 
     def __getitem__(self, day: date) -> DayAmounts:
         if day not in self._read:
-            self._read[day] = None
-            with _passing_over_corrupt():
-                report = self._reports.read(day)
-                self._read[day] = amounts_of(report) if report else None
+            report = _readable(lambda: self._reports.read(day))
+            self._read[day] = amounts_of(report) if report else None
         amounts = self._read[day]
         if amounts is None:
             raise KeyError(day)
@@ -54,13 +54,13 @@ class LedgerHistory(Mapping[date, DayAmounts]):
         return len(self._reports.days())
 
 
-@contextmanager
-def _passing_over_corrupt() -> Iterator[None]:
-    """A report that cannot be read is said and passed over: the others are judged all the same."""
+def _readable(read: Callable[[], T | None]) -> T | None:
+    """What is read, None if it cannot be: that is said, and the others are judged all the same."""
     try:
-        yield
+        return read()
     except CorruptError as error:
         logging.getLogger("farthing").warning(str(error))
+        return None
 
 
 class CreditsHistory(Mapping[date, DayAmounts]):
@@ -79,10 +79,8 @@ class CreditsHistory(Mapping[date, DayAmounts]):
     def taken_off(self, day: date) -> Mapping[str, Decimal] | None:
         """What credits and refunds took off each service; None where the lens does not have the day."""
         if day not in self._taken:
-            self._taken[day] = None
-            with _passing_over_corrupt():
-                report = self._lens.read(day)
-                self._taken[day] = credits_by_service(report) if report else None
+            report = _readable(lambda: self._lens.read(day))
+            self._taken[day] = credits_by_service(report) if report else None
         return self._taken[day]
 
     def note(self, report: DailyReport) -> None:
@@ -91,12 +89,10 @@ class CreditsHistory(Mapping[date, DayAmounts]):
 
     def __getitem__(self, day: date) -> DayAmounts:
         taken = self.taken_off(day)
-        if taken is not None:
-            with _passing_over_corrupt():
-                report = self._reports.read(day)
-                if report is not None:
-                    return amounts_of(before_credits(report, taken))
-        raise KeyError(day)
+        report = None if taken is None else _readable(lambda: self._reports.read(day))
+        if taken is None or report is None:
+            raise KeyError(day)
+        return amounts_of(before_credits(report, taken))
 
     def __iter__(self) -> Iterator[date]:
         return iter(self._lens.days())
@@ -178,9 +174,7 @@ class Judge:
         return Judgement(tuple(self._created), self._over)
 
     def _read(self, day: date) -> DailyReport | None:
-        with _passing_over_corrupt():
-            return self._reports.read(day)
-        return None
+        return _readable(lambda: self._reports.read(day))
 
     def _surely_quiet(self, rules: Sequence[ThresholdRule], day: date, total: Decimal | None) -> bool:
         """Whether a day's total alone shows that no rule is broken: its rows need not be read then."""
@@ -230,9 +224,7 @@ class Judge:
             self._over += suppression(report, situation) is None
             id_ = alert_id(KIND, breach.rule.name, breach.scope, report.date)
             self._found.add(id_)
-            before = None
-            with _passing_over_corrupt():
-                before = self._outbox.read(report.date, id_)
+            before = _readable(lambda id_=id_: self._outbox.read(report.date, id_))  # type: ignore[misc]
             repeated = before is not None and may_repeat(before, breach)
             alert = alert_for(breach, report, history, situation, metric=metric, taken_off=taken_off, repeated=repeated)
             self._found.add(alert.id)

@@ -286,3 +286,54 @@ def test_the_lenses_of_the_simulated_organisation_add_up_to_its_days(tmp_path, m
     assert len(tags) > 2
     types = Reports(store, lens_prefix("record-type")).read(ago(1))
     assert exact_sum(types.amount(charge) for charge in types.charges) == types.total()
+
+
+@pytest.fixture
+def lens_ledger(monkeypatch, capsys):
+    """A local ledger of the small simulated organisation with two lenses; gives a function that reports on it."""
+    monkeypatch.setenv("FARTHING_SOURCE", "simulated")
+    monkeypatch.setenv("FARTHING_SIMULATED_SIZE", "small")
+    monkeypatch.setenv("FARTHING_TODAY", str(TODAY))
+    monkeypatch.setenv("FARTHING_LENSES", "region,tag:team")
+    monkeypatch.setenv("COST_THRESHOLD", "100000")
+    assert run(["collect"]) == 0
+    capsys.readouterr()
+
+    def report(*arguments):
+        code = run(["report", "--period", "14d", *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return report
+
+
+def test_report_answers_from_the_lens_that_knows_the_column(lens_ledger):
+    _, whole, _ = lens_ledger("--json")
+    for by, column in (("region", "RegionId"), ("tag:team", "Tags/team")):
+        code, out, _ = lens_ledger("--by", by, "--json")
+        document = json.loads(out)
+        assert code == 0
+        assert document["totals"] == json.loads(whole)["totals"]
+        assert len({row[column] for row in document["rows"]}) > 1
+    values = {row["Tags/team"] for row in document["rows"]}
+    team = sorted(values - {""})[0]
+    _, out, _ = lens_ledger("--by", "service,day", "--where", f"tag:team={team}", "--json")
+    (row,) = [row for row in document["rows"] if row["Tags/team"] == team]
+    assert json.loads(out)["totals"]["BilledCost"] == row["BilledCost"]
+    _, out, _ = lens_ledger("--by", "tag:team")
+    assert "Tag team" in out
+    assert "(untagged)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--by", "record-type"), "the ledger does not keep the lens record-type: set FARTHING_LENSES=record-type"),
+        (("--by", "region,account"), "no report tells region and account together"),
+        (("--by", "region", "--where", "tag:team=core"), "no report tells region and tag:team together"),
+    ],
+)
+def test_what_no_report_tells_is_said(lens_ledger, arguments, problem):
+    code, out, err = lens_ledger(*arguments)
+    assert (code, out) == (2, "")
+    assert problem in err

@@ -56,7 +56,7 @@ class FakeApp:
         self.folder = folder
         self.asked: list[Any] = []
 
-    def daily_folder(self, period: Any) -> Path:
+    def reports_folder(self, period: Any, prefix: str) -> Path:
         self.asked.append(period)
         return self.folder
 

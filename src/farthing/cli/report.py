@@ -10,13 +10,13 @@ import click
 from farthing.model import BILLED_COST, Period, exact_sum, percent_of, plain
 from farthing.periods import UNDERSTOOD, resolve
 from farthing.query.model import (
-    COLUMNS,
     METRICS,
     Filter,
     Key,
     Query,
     Result,
     Row,
+    label_of,
     parse_by,
     parse_metrics,
     parse_where,
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
     from farthing.app import App
     from farthing.query.engines import Engine
+    from farthing.sources.lenses import Lens
 
 DEFAULT_PERIOD = "30d"
 FIRST_DAY = date(2006, 1, 1)
 """Before any AWS bill: where ``--period all`` starts to look."""
+
+NAMELESS = {"Tags": "(untagged)", "x_CostCategories": "(uncategorised)"}
+"""What a person reads where a charge has no value in a column."""
 
 DAYS_NAMED = 5
 """How many days a message names before it says how many more there are."""
@@ -45,15 +49,16 @@ DAYS_NAMED = 5
     "--by",
     multiple=True,
     metavar="COLUMN",
-    help="Group by: service, account, account-name, day, month, currency, or FOCUS names. Repeat it, or put "
-    "commas between. Default: service.",
+    help="Group by: service, account, account-name, day, month, currency, or FOCUS names; by a lens that the ledger "
+    "keeps: region, record-type, tag:KEY, category:NAME. Repeat it, or put commas between. Default: service.",
 )
 @click.option(
     "--where",
     multiple=True,
     metavar="TERMS",
     help="Only what matches: key:value with * for anything, -key:value to exclude; terms of one key are "
-    "alternatives. Keys: service, account (id or name), account-name, currency.",
+    "alternatives. Keys: service, account (id or name), account-name, currency; of a lens: region, record-type, "
+    "tag:KEY=VALUE, category:NAME=VALUE.",
 )
 @click.option(
     "--metric",
@@ -98,9 +103,11 @@ def command(
     filters = parse_where(" ".join(where))
     metrics = parse_metrics(metric)
     app = current_app()
-    days, folder = _days(app, period, start, end)
+    lens = _lens(app, [*group_by, *(term.column for term in filters)])
+    days, folder = _days(app, period, start, end, lens)
     shown = _with_account_names(group_by) if form == "table" else group_by
-    with DuckDBEngine(folder, days, now=app.now) as engine:
+    key = lens.column if lens else "SubAccountId"
+    with DuckDBEngine(folder, days, key=key, now=app.now) as engine:
         result = engine.run(Query(days, shown, filters, metrics))
         hints = _no_match(engine, result, filters)
     for warning in (*hints, *_warnings(result, app.today)):
@@ -149,7 +156,7 @@ def as_csv(result: Result) -> str:
 
 def as_markdown(result: Result) -> str:
     """The rows as a Markdown table with a total, exact, and a line that says what they are."""
-    headers = [*(COLUMNS[column].label for column in result.columns), *_amount_headers(result)]
+    headers = [*(label_of(column) for column in result.columns), *_amount_headers(result)]
     lines = [
         _markdown_row(headers),
         _markdown_row([*("---" for _ in result.columns), *("---:" for _ in result.metrics)], escape=False),
@@ -172,15 +179,50 @@ def _format(form: str | None, *, as_json: bool, top: int | None) -> str:
     return form
 
 
-def _days(app: "App", period: str | None, start: str | None, end: str | None) -> "tuple[Period, Path]":
+def _lens(app: "App", columns: Iterable[str]) -> "Lens | None":
+    """The lens that has all these columns, None if the daily reports have them.
+
+    Raises:
+        UsageError: no reports have all of them, or the ledger does not keep the lens.
+    """
+    from farthing.errors import UsageError
+    from farthing.ledger.reports import lens_prefix
+    from farthing.sources.lenses import lens_of
+
+    named = dict.fromkeys(columns)
+    lenses = list(filter(None, map(lens_of, named)))
+    if not lenses:
+        return None
+    accounts = [column for column in named if column in ("SubAccountId", "SubAccountName")]
+    if len(lenses) > 1 or accounts:
+        others = [*(lens.spelled for lens in lenses), *(label_of(column).lower() for column in accounts)]
+        raise UsageError(
+            f"no report tells {' and '.join(others)} together: Cost Explorer groups by two keys, and one of them is "
+            "the service; ask for one of them at a time"
+        )
+    (lens,) = lenses
+    if not any(app.store.keys(lens_prefix(lens.name))):
+        raise UsageError(
+            f"the ledger does not keep the lens {lens.spelled}: set FARTHING_LENSES={lens.spelled} for the next runs, "
+            "and `farthing backfill` brings its history ($0.01 a page)"
+        )
+    return lens
+
+
+def _days(
+    app: "App", period: str | None, start: str | None, end: str | None, lens: "Lens | None"
+) -> "tuple[Period, Path]":
     """The period that is asked for, and the folder that holds its days."""
+    from farthing.ledger.reports import PREFIX, lens_prefix
+
+    prefix = lens_prefix(lens.name) if lens else PREFIX
     if period is None or period.strip().lower() != "all" or start or end:
         days = resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
-        return days, app.daily_folder(days)
+        return days, app.reports_folder(days, prefix)
     from farthing.query.engines.duckdb import days_in
 
     everything = Period(FIRST_DAY, app.today)
-    folder = app.daily_folder(everything)
+    folder = app.reports_folder(everything, prefix)
     found = [day for day in days_in(folder) if day in everything]
     if not found:
         return Period(app.today, app.today), folder
@@ -212,7 +254,7 @@ def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
     if cells:
         labels = ["Total", *("" for _ in result.columns[1:])] if result.columns else []
         made = table(
-            [*(COLUMNS[column].label for column in result.columns), *_amount_headers(result), "Share"],
+            [*(label_of(column) for column in result.columns), *_amount_headers(result), "Share"],
             len(result.columns),
             cells,
             [*labels, *map(cents, result.totals), _share(total, total)] if labels else (),
@@ -304,7 +346,7 @@ def _no_match(engine: "Engine", result: Result, filters: Sequence[Filter]) -> li
             holding = [name for name in folded if value.lower() in name]
             near = holding or get_close_matches(value.lower(), folded, n=1, cutoff=0.5)
             nearest = f"; the nearest is {folded[near[0]]!r}" if near else ""
-            hints.append(f"nothing has the {COLUMNS[term.column].label.lower()} {value!r}{nearest}; * matches a part")
+            hints.append(f"nothing has the {label_of(term.column).lower()} {value!r}{nearest}; * matches a part")
     return hints
 
 
@@ -337,7 +379,9 @@ def _json_key(key: Key) -> str | None:
 def _names(result: Result, row: Row) -> list[str]:
     """A row's keys as a person reads them."""
     return [
-        "(no name)" if key is None else f"{key:%Y-%m}" if column == "BillingPeriodStart" else str(key)
+        f"{key:%Y-%m}"
+        if key and column == "BillingPeriodStart"
+        else str(key or NAMELESS.get(column.partition("/")[0], "(no name)"))
         for column, key in zip(result.columns, row.keys, strict=True)
     ]
 

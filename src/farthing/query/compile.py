@@ -3,7 +3,8 @@
 The SQL (DuckDB's dialect) reads two views that every engine provides:
 
 - ``charges``: ChargePeriodStart DATE, BillingCurrency, ServiceName, SubAccountId, SubAccountName (the
-  newest known one of the account) VARCHAR, and each metric DECIMAL(38,18), NULL on a day without it;
+  newest known one of the account) VARCHAR, and each metric DECIMAL(38,18), NULL on a day without it; over a
+  lens its own column (RegionId, "Tags/team", ...) stands in the place of the account's two;
 - ``days``: ChargePeriodStart DATE, BillingCurrency VARCHAR, Metrics VARCHAR[]: one row for each day.
 
 A sum of DECIMAL(38,18) is exact, or an error where it leaves 20 digits before the point; it is never rounded.
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from farthing.errors import UsageError
-from farthing.query.model import COLUMNS, Filter, Query
+from farthing.query.model import COLUMNS, Filter, Query, column_of
 
 Parameters = list[date | str]
 
@@ -82,9 +83,9 @@ def _all_of(filters: Iterable[Filter]) -> tuple[str, Parameters]:
 
 
 def _expression(column: str) -> str:
-    if column not in COLUMNS:
+    if column_of(column) is None:
         raise UsageError(f"there is no column {column!r}: there are {', '.join(COLUMNS)}")
-    return _EXPRESSIONS.get(column, column)
+    return _EXPRESSIONS.get(column) or (column if column in COLUMNS else quoted(column))
 
 
 def _pattern(value: str) -> str:

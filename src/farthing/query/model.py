@@ -2,7 +2,8 @@
 
 The grammar of ``--where``: terms ``key:value``, a leading ``-`` excludes, quotes hold a value with spaces
 together, ``*`` stands for anything, case does not matter. Terms of one key are alternatives, different keys
-must all hold. A key is one line in ``COLUMNS``; a metric is one line in ``METRICS``.
+must all hold. A key is one line in ``COLUMNS``, or ``tag:KEY=VALUE``, ``category:NAME=VALUE``; a metric is one line
+in ``METRICS``.
 """
 
 import shlex
@@ -47,8 +48,33 @@ COLUMNS: Mapping[str, Column] = {
         Column("SubAccountId", ("account",), "Account"),
         Column("SubAccountName", ("account-name",), "Account name"),
         Column("BillingCurrency", ("currency",), "Currency"),
+        Column("RegionId", ("region",), "Region"),
+        Column("x_RecordType", ("record-type",), "Record type"),
     )
 }
+
+KEYED: Mapping[str, str] = {"tag": "Tags/", "category": "x_CostCategories/"}
+"""Columns of which there is one for each key that somebody made up: how they are typed, and what they are called."""
+
+
+def column_of(name: str) -> Column | None:
+    """The column of that name, None if there is none."""
+    for kind, prefix in KEYED.items():
+        if name.startswith(prefix) and name != prefix:
+            return Column(name, (), f"{kind.capitalize()} {name.removeprefix(prefix)}")
+    return COLUMNS.get(name)
+
+
+def label_of(name: str) -> str:
+    """What a person reads above a column."""
+    column = column_of(name)
+    return column.label if column else name
+
+
+def _is_day(name: str) -> bool:
+    column = column_of(name)
+    return column is not None and column.is_day
+
 
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
@@ -171,8 +197,8 @@ def result(
     now: datetime,
 ) -> Result:
     """Puts an engine's rows in their order: days, then the first metric from the largest down, then names."""
-    date_columns = [index for index, name in enumerate(query.group_by) if COLUMNS[name].is_day]
-    name_columns = [index for index, name in enumerate(query.group_by) if not COLUMNS[name].is_day]
+    date_columns = [index for index, name in enumerate(query.group_by) if _is_day(name)]
+    name_columns = [index for index, name in enumerate(query.group_by) if not _is_day(name)]
 
     def place(row: Row) -> tuple[object, ...]:
         dates = tuple(row.keys[index] for index in date_columns)
@@ -246,6 +272,13 @@ def _term(term: str) -> tuple[str, bool, str]:
             f"--where: {term!r} has no key; write key:value, such as service:{term.removeprefix('-') or '*'} "
             f"(keys: {_listed(_WHERE)})"
         )
+    if key.lower() in KEYED:
+        name, equals, value = value.partition("=")
+        if not name or not equals:
+            raise UsageError(
+                f"--where: {term!r} has no value; write {key}:NAME=VALUE, such as {key}:{name or 'team'}=core"
+            )
+        return KEYED[key.lower()] + name, exclude, value
     column = _WHERE.get(key.lower())
     if column is None and key.lower() in _BY:
         raise UsageError(f"--where: {key!r} is no filter; name the days with --period, or --start and --end")
@@ -271,6 +304,11 @@ def _names(option: str, texts: Iterable[str], known: Mapping[str, str]) -> tuple
     names: dict[str, None] = {}
     for part in spelled:
         name = known.get(part.lower())
+        kind, _, key = part.partition(":")
+        if name is None and option == "--by" and kind.lower() in KEYED and key:
+            name = KEYED[kind.lower()] + key
+        if name is None and option == "--by" and column_of(part):
+            name = part
         if name is None and option == "--metric" and part.startswith("x_"):
             name = part
         if name is None:
@@ -290,4 +328,5 @@ def _listed(known: Mapping[str, str]) -> str:
     first: dict[str, str] = {}
     for spelling, name in known.items():
         first.setdefault(name, spelling)
-    return ", ".join(f"{spelling} ({name})" for name, spelling in first.items())
+    keyed = [f"{kind}:NAME" for kind in KEYED] if "ServiceName" in first else []
+    return ", ".join([*(f"{spelling} ({name})" for name, spelling in first.items()), *keyed])

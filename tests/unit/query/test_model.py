@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing.errors import UsageError
-from farthing.query.model import COLUMNS, METRICS, Filter, in_order, parse_by, parse_metrics, parse_where
+from farthing.query.model import COLUMNS, METRICS, Filter, column_of, in_order, parse_by, parse_metrics, parse_where
 
 
 def test_terms_of_one_key_are_alternatives_and_keys_stand_apart():
@@ -50,7 +50,8 @@ def test_any_text_is_filters_or_a_usage_error(text):
         filters = parse_where(text)
     except UsageError:
         return
-    assert all(term.column in COLUMNS and all(term.values) for term in filters)
+    assert all(column_of(term.column) is not None for term in filters)
+    assert all(all(term.values) for term in filters if "/" not in term.column)
 
 
 def test_by_takes_aliases_focus_names_commas_and_repeats():
@@ -87,3 +88,29 @@ def test_no_two_things_share_a_spelling():
     for things in (COLUMNS.values(), METRICS.values()):
         spellings = [spelling.lower() for thing in things for spelling in (thing.name, *thing.aliases)]
         assert len(spellings) == len(set(spellings))
+
+
+def test_tags_and_categories_are_columns_of_their_own():
+    assert parse_by(["tag:team,region", "category:Cost centre", "Tags/Env"]) == (
+        "Tags/team",
+        "RegionId",
+        "x_CostCategories/Cost centre",
+        "Tags/Env",
+    )
+    assert parse_where("tag:team=core tag:team=web -category:Shop= 'tag:cost centre=a=b'") == (
+        Filter("Tags/team", ("core", "web")),
+        Filter("x_CostCategories/Shop", ("",), exclude=True),
+        Filter("Tags/cost centre", ("a=b",)),
+    )
+
+
+@pytest.mark.parametrize("text", ["tag:team", "tag:=core", "category:"])
+def test_a_tag_without_a_value_is_refused(text):
+    with pytest.raises(UsageError, match=r"write (tag|category):NAME=VALUE, such as"):
+        parse_where(text)
+
+
+@pytest.mark.parametrize("text", ["tag:", "Tags/", "tags:team"])
+def test_a_column_without_a_key_is_unknown(text):
+    with pytest.raises(UsageError, match=r"is unknown.*tag:NAME, category:NAME"):
+        parse_by([text])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import duckdb
 
 SCHEMA = "farthing.daily-report/1"
+LENS_SCHEMA = "farthing.lens-report/1"
+ACCOUNT = "SubAccountId"
 
 # An amount as JSON text: a string of at most 20 digits, a point and 18 digits. A bare number is refused.
 _AMOUNT = r"""CASE WHEN {0} IS NULL THEN NULL
@@ -67,6 +69,7 @@ class DuckDBEngine:
     Args:
         folder: holds files named YYYY-MM-DD.json; others are left alone.
         period: the days to read.
+        key: the column that tells the rows apart beside ServiceName: of daily reports, or of a lens.
         now: decides which days are provisional; by default the present, UTC.
 
     Raises:
@@ -74,7 +77,7 @@ class DuckDBEngine:
         LedgerError: a file cannot be read.
     """
 
-    def __init__(self, folder: Path, period: Period, *, now: datetime | None = None) -> None:
+    def __init__(self, folder: Path, period: Period, *, key: str = ACCOUNT, now: datetime | None = None) -> None:
         self.period = period
         self._now = now or datetime.now(UTC)
         files = {day: folder / f"{day}.json" for day in days_in(folder) if day in period}
@@ -82,7 +85,7 @@ class DuckDBEngine:
         self._connection = _connect()
         try:
             if files:
-                self._days = _load(self._connection, files)
+                self._days = _load(self._connection, files, key)
         except BaseException:
             self.close()
             raise
@@ -153,14 +156,14 @@ def _connect() -> "duckdb.DuckDBPyConnection":
     return connection
 
 
-def _load(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]) -> dict[date, Day]:
+def _load(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str) -> dict[date, Day]:
     """Reads the files into the views of :mod:`farthing.query.compile`, or says which one is wrong."""
     import duckdb
 
     try:
-        return _read(connection, files)
+        return _read(connection, files, key)
     except duckdb.Error as error:
-        found = _culprit(files)
+        found = _culprit(files, key)
         if found is None:
             folder = next(iter(files.values())).parent
             raise LedgerError(f"the reports in {folder} cannot be read: {_first_line(error)}") from error
@@ -171,15 +174,15 @@ def _load(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]) -
         raise _corrupt(day, files[day], reason) from error
 
 
-def _read(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]) -> dict[date, Day]:
-    totals, days = _load_heads(connection, files)
+def _read(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str) -> dict[date, Day]:
+    totals, days = _load_heads(connection, files, SCHEMA if key == ACCOUNT else LENS_SCHEMA)
     metrics = in_order({metric for day in days.values() for metric in day.metrics})
-    _load_charges(connection, files, metrics)
-    _check_totals(connection, files, metrics, totals)
+    _load_charges(connection, files, metrics, key)
+    _check_totals(connection, files, metrics, totals, key)
     return days
 
 
-def _culprit(files: Mapping[date, Path]) -> tuple[date, Exception] | None:
+def _culprit(files: Mapping[date, Path], key: str) -> tuple[date, Exception] | None:
     """Which of the files DuckDB cannot take, found by halves; None if each is fine without the others."""
     import duckdb
 
@@ -188,7 +191,7 @@ def _culprit(files: Mapping[date, Path]) -> tuple[date, Exception] | None:
         half = days[: (len(days) + 1) // 2]
         with closing(_connect()) as connection:
             try:
-                _read(connection, {day: files[day] for day in half})
+                _read(connection, {day: files[day] for day in half}, key)
             except duckdb.Error as failure:
                 if len(half) == 1:
                     return half[0], failure
@@ -199,7 +202,7 @@ def _culprit(files: Mapping[date, Path]) -> tuple[date, Exception] | None:
 
 
 def _load_heads(
-    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path]
+    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], known: str
 ) -> tuple[dict[date, dict[str, Decimal]], dict[date, Day]]:
     heads: dict[str, list[tuple]] = {}  # type: ignore[type-arg]
     for name, *head in connection.execute(_HEADS, _inputs(files)).fetchall():
@@ -211,8 +214,8 @@ def _load_heads(
         if len(found) != 1:
             raise _corrupt(day, path, f"it holds {len(found)} JSON documents")
         schema, stated, currency, amounts = found[0]
-        if schema != SCHEMA:
-            raise _corrupt(day, path, f"its schema is {schema!r}, this version reads {SCHEMA!r}")
+        if schema != known:
+            raise _corrupt(day, path, f"its schema is {schema!r}, this version reads {known!r}")
         if stated != str(day):
             raise _corrupt(day, path, f"its date is {stated!r}")
         if not currency or amounts is None:
@@ -229,8 +232,12 @@ def _load_heads(
     return totals, days
 
 
-def _load_charges(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str]) -> None:
-    fields = ["ServiceName VARCHAR", "SubAccountId VARCHAR", "SubAccountName VARCHAR"]
+def _load_charges(
+    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str], key: str
+) -> None:
+    names = ("ServiceName", key, "SubAccountName") if key == ACCOUNT else ("ServiceName", key)
+    fields = [f"{quoted(name)} VARCHAR" for name in names]
+    keys = ", ".join(f"charge.{quoted(name)} AS {quoted(name)}" for name in names)
     fields += [f"{quoted(metric)} JSON" for metric in metrics]
     struct = f"STRUCT({', '.join(fields)})[]".replace("'", "''")
     amounts = "".join(f", {_AMOUNT.format(f'charge.{quoted(metric)}')} AS {quoted(metric)}" for metric in metrics)
@@ -240,12 +247,13 @@ def _load_charges(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, 
             SELECT
                 "date" AS ChargePeriodStart,
                 currency AS BillingCurrency,
-                charge.ServiceName AS ServiceName,
-                charge.SubAccountId AS SubAccountId,
-                charge.SubAccountName AS SubAccountName{amounts}
+                {keys}{amounts}
             FROM (SELECT "date", currency, unnest(charges) AS charge FROM {read})""",  # noqa: S608
         _inputs(files),
     )
+    if key != ACCOUNT:
+        connection.execute("CREATE TEMP VIEW charges AS SELECT * FROM charge_rows")
+        return
     connection.execute(
         """CREATE TEMP VIEW charges AS
             SELECT charge_rows.* REPLACE (names.newest AS SubAccountName)
@@ -261,17 +269,18 @@ def _check_totals(
     files: Mapping[date, Path],
     metrics: Sequence[str],
     totals: Mapping[date, Mapping[str, Decimal]],
+    key: str,
 ) -> None:
     """Each day's rows must be whole and add up to its totals: a number that a double has rounded does not."""
     sums = "".join(f", count({quoted(metric)}), sum({quoted(metric)})" for metric in metrics)
     sql = f"""SELECT ChargePeriodStart, count(*),
-        count(*) FILTER (ServiceName IS NULL OR SubAccountId IS NULL){sums}
+        count(*) FILTER (ServiceName IS NULL OR {quoted(key)} IS NULL){sums}
         FROM charge_rows GROUP BY 1"""  # noqa: S608
     found = {day: counts for day, *counts in connection.execute(sql).fetchall()}
     for day, path in files.items():
         rows, nameless, *numbers = found.get(day, [0, 0, *([0, None] * len(metrics))])
         if nameless:
-            raise _corrupt(day, path, "a row has no ServiceName or SubAccountId")
+            raise _corrupt(day, path, f"a row has no ServiceName or {key}")
         for metric, count, total in zip(metrics, numbers[::2], numbers[1::2], strict=True):
             if metric in totals[day] and count < rows:
                 raise _corrupt(day, path, f"{rows - count} of its {rows} rows have no {metric}")
