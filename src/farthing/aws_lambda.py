@@ -77,7 +77,8 @@ def _emit(metrics: Metrics, environment: str, result: RunResult) -> None:
     metrics.add_metric("ThresholdBreaches", MetricUnit.Count, record.threshold_breaches)
     metrics.add_metric("AlertsSent", MetricUnit.Count, record.alerts_sent)
     metrics.add_metric("AlertsFailed", MetricUnit.Count, record.alerts_failed)
-    metrics.add_metric("BilledRequests", MetricUnit.Count, record.billed_requests)
+    billed = 0 if record.source.kind == "simulated" else record.billed_requests
+    metrics.add_metric("BilledRequests", MetricUnit.Count, billed)
     metrics.add_metric("RunDuration", MetricUnit.Seconds, record.duration_seconds)
     if result.newest is not None:
         # A metric is a double by CloudWatch's own definition; money that people see comes from the reports.

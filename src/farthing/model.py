@@ -258,13 +258,18 @@ def is_filling(day: date, now: datetime) -> bool:
 
 
 class Scope(msgspec.Struct, frozen=True, order=True):
-    """What a rule looks at: a service, an account, their pair, or (both None) everything."""
+    """What a rule looks at: a service, an account, their pair, or (both None) everything.
+
+    ``sub_account_name`` is for people; it tells no scope from another.
+    """
 
     service_name: str | None = None
     sub_account_id: str | None = None
+    sub_account_name: str | None = None
 
     def __str__(self) -> str:
-        parts = [part for part in (self.service_name, self.sub_account_id) if part]
+        named = f"{self.sub_account_name} ({self.sub_account_id})" if self.sub_account_name else self.sub_account_id
+        parts = [part for part in (self.service_name, named) if part]
         return " in ".join(parts) if parts else "all services and accounts"
 
 

@@ -57,7 +57,7 @@ def test_service_account_and_pair():
     found = {breach.rule.name: (breach.scope, breach.actual) for breach in judge(NAMED, rules, {})}
     assert found == {
         "service": (Scope(EC2), 90),
-        "account": (Scope(None, PROD), 110),
+        "account": (Scope(None, PROD, "Prod"), 110),
         "pair": (Scope(EC2, DEV), 10),
     }
 

@@ -184,7 +184,8 @@ def may_repeat(before: Alert, breach: Breach) -> bool:
 
 def grouped(alerts: Iterable[Alert]) -> list[tuple[Alert, ...]]:
     """The messages of a run on one channel: one for each rule, all its days in it, oldest first."""
-    groups: dict[tuple[str, str, Scope, str], list[Alert]] = {}
+    groups: dict[tuple[str, ...], list[Alert]] = {}
     for alert in sorted(alerts, key=lambda alert: (alert.day, alert.repeated)):
-        groups.setdefault((alert.kind, alert.rule, alert.scope, alert.currency), []).append(alert)
+        scope = (alert.scope.service_name or "", alert.scope.sub_account_id or "")
+        groups.setdefault((alert.kind, alert.rule, *scope, alert.currency), []).append(alert)
     return [tuple(group) for group in groups.values()]

@@ -224,7 +224,7 @@ def _scopes(rule: ThresholdRule, report: DailyReport, accounts: Mapping[str, str
     if rule.account is not None:
         wanted = rule.account.casefold()
         owners = sorted(id_ for id_, name in accounts.items() if wanted in (id_, (name or "").casefold()))
-    return [Scope(service, owner) for service in services for owner in owners]
+    return [Scope(service, owner, accounts.get(owner or "")) for service in services for owner in owners]
 
 
 def names_in(report: DailyReport) -> set[str]:
