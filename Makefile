@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := $(VENV)/tools
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types bench package docs lock clean
+.PHONY: help demo test integration lint format types bench package docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,7 +15,10 @@ demo: $(VENV)/.run  ## the main job on a simulated organisation: no AWS, no acco
 	$(BIN)/farthing demo $(ARGS)
 
 test: $(VENV)/.dev  ## unit, contract, golden, Hypothesis and docs tests
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration" $(ARGS)
+
+integration: $(VENV)/.dev $(TOOLS)/.tools  ## the ledger and the Lambda entry on a local AWS, foreign tools on the simulator
+	$(BIN)/python -m pytest -m integration tests/integration $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy strict, the walls between the rooms
 	$(BIN)/ruff check .
@@ -57,3 +61,9 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r requirements/dev.lock
 	$(PIP) install --no-deps --editable .
 	@touch $(VENV)/.run $@
+
+# Programs that the integration tests run, apart from farthing: one of them pins a botocore of its own.
+$(TOOLS)/.tools: requirements/tools.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/tools.lock
+	@touch $@

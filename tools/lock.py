@@ -12,12 +12,13 @@ COMPILE = (
 
 
 def main() -> None:
-    """Writes the three locks; the smaller two take the versions of the largest."""
+    """Writes the locks; run and lambda take the versions of dev, the tools stand alone (awscli pins its botocore)."""
     dev = ("-c", "requirements/dev.lock")
     for arguments in (
         ("pyproject.toml", "--group", "dev", "-o", "requirements/dev.lock"),
         ("pyproject.toml", *dev, "-o", "requirements/run.lock"),
         ("--group", "lambda", *dev, "-o", "requirements/lambda.lock"),
+        ("--group", "tools", "-o", "requirements/tools.lock"),
     ):
         subprocess.run([*COMPILE, *arguments], cwd=ROOT, check=True)
 
