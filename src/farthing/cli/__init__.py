@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("farthing.cli.collect", "The daily run: ask, keep, compare, alert."),
     "backfill": ("farthing.cli.backfill", "Bring history into the ledger, priced and confirmed first."),
     "report": ("farthing.cli.report", "What was spent, by whatever you ask."),
+    "reconcile": ("farthing.cli.reconcile", "Prove the stored totals against an independent ungrouped query."),
+    "doctor": ("farthing.cli.doctor", "Configuration, access, reachability, freshness: each ok or how to mend it."),
     "price": ("farthing.cli.price", "What this configuration costs to run, before it runs."),
     "alerts": ("farthing.cli.alerts", "The alerts so far; a test message."),
     "simulate": ("farthing.cli.simulate", "A local Cost Explorer for tests and trials."),

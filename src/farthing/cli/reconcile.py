@@ -1,0 +1,300 @@
+"""`farthing reconcile`: the stored totals against the bill's own."""
+
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from farthing.cli._context import current_app
+from farthing.errors import FarthingError, LedgerError, UsageError
+from farthing.jsontext import pretty
+from farthing.ledger.reports import Reports, require_same_source
+from farthing.ledger.runs import Runs
+from farthing.ledger.totals import stored_days
+from farthing.model import BILLED_COST, EFFECTIVE_COST, Period, plain
+from farthing.periods import UNDERSTOOD, resolve
+from farthing.planning import learned, window
+from farthing.reconcile import DayProof, LeftOut, MetricProof, Proof, RecordType, command_for, prove
+from farthing.sources import PRICE_PER_REQUEST
+from farthing.sources.totals import RECORD_TYPES, TotalsSource
+from farthing.wording import money, number, several
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from farthing.app import App
+
+SPARE = 2
+"""A question may take this many times the requests that it was priced with before it is stopped."""
+
+
+@click.command("reconcile", short_help="Prove the stored totals against an independent ungrouped query.")
+@click.option("--period", metavar="WHEN", help=f"{UNDERSTOOD}. Default: the window of a daily run.")
+@click.option("--start", metavar="DAY", help="The first day, YYYY-MM-DD.")
+@click.option("--end", metavar="DAY", help="The day after the last, YYYY-MM-DD. Default: today.")
+@click.option("--yes", is_flag=True, help="Do not ask before the first billed request.")
+@click.option("--json", "as_json", is_flag=True, help="The proof as JSON.")
+def command(period: str | None, start: str | None, end: str | None, yes: bool, as_json: bool) -> int:
+    """Compare each stored day with the total that Cost Explorer adds up by itself, to the last decimal.
+
+    Asks for ungrouped totals, then for what they consist of, by record type. With FARTHING_SCOPE also for the record
+    types of the whole bill, so that everything that the scope leaves out is listed. Each page is a billed request
+    ($0.01). Nothing is written. Ends with 1 if anything differs.
+    """
+    app = current_app()
+    days = _days(app, period, start, end)
+    collected = window(app.today, app.settings.window_days, Reports(app.store).days())
+    source = _source(app)
+    allowed = _agreed(app, source, days, yes=yes)
+    try:
+        asked = source.days(days, max_requests=allowed)
+        record_types = source.record_types(days, scoped=True, max_requests=allowed)
+        scope = source.source.scope
+        whole = source.record_types(days, scoped=False, max_requests=allowed) if scope else None
+    except FarthingError:
+        if source.billed_requests:
+            click.echo(_billed(source), err=True)
+        raise
+    proof = prove(days, stored_days(app.store, days), asked, record_types, whole, now=app.now, collected=collected)
+    if as_json:
+        click.echo(pretty(_document(proof, source)))
+    else:
+        _print(proof, source, collected)
+    return 0 if proof.equal else 1
+
+
+def _source(app: "App") -> TotalsSource:
+    """What a daily run asks, asked for totals."""
+    settings = app.settings
+    simulated = settings.source == "simulated"
+    return TotalsSource(
+        app.cost_explorer(),
+        kind="simulated" if simulated else "cost-explorer",
+        billing_view_arn=None if simulated else settings.billing_view_arn,
+        scope=settings.scope,
+    )
+
+
+def _days(app: "App", period: str | None, start: str | None, end: str | None) -> Period:
+    """What is asked for, without days that have not been collected yet."""
+    trailing = window(app.today, app.settings.window_days, ())
+    wanted = trailing
+    if period is not None or start is not None or end is not None:
+        wanted = resolve(period, start, end, today=app.today, default="")
+    if wanted.start >= min(wanted.end, app.today):
+        raise UsageError(f"{wanted} has no day before today, {app.today}: a day is collected when it is over")
+    return Period(wanted.start, min(wanted.end, app.today))
+
+
+def _agreed(app: "App", source: TotalsSource, days: Period, *, yes: bool) -> int:
+    """Says the price and asks for consent; returns the most requests that may be billed."""
+    reports = Reports(app.store)
+    if not any(day in days for day in reports.days()):
+        raise LedgerError(
+            f"the ledger has no day of {days}, so there is nothing to prove: bring them by `farthing backfill "
+            f"--start {days.start} --end {days.end}`"
+        )
+    _, page_size, newest = learned(reports, Runs(app.store), app.today)
+    if newest is not None:
+        require_same_source(newest.source, source.source)
+    by_record_type = -(-RECORD_TYPES * len(days) // page_size) if page_size else 1
+    requests = 1 + by_record_type * (2 if source.source.scope else 1)
+    simulated = source.source.kind == "simulated"
+    price = "nothing (simulated)" if simulated else f"about {money(requests * PRICE_PER_REQUEST, 'USD')}"
+    click.echo(
+        f"{days} ({several(len(days), 'day')}): {several(requests, 'billed request')}, {price}: ungrouped, by record "
+        f"type{', and by record type without the scope' if source.source.scope else ''}",
+        err=True,
+    )
+    if not yes and not simulated:
+        if not sys.stdin.isatty():
+            raise UsageError("nothing was asked: say --yes to go on without being asked")
+        click.confirm("Go on?", abort=True, err=True)
+    return max(SPARE * requests, app.settings.max_billed_requests)
+
+
+def _billed(source: TotalsSource) -> str:
+    if source.source.kind == "simulated":
+        return f"{several(source.billed_requests, 'request')}, simulated: nothing was billed"
+    price = money(source.billed_requests * PRICE_PER_REQUEST, "USD")
+    return f"{several(source.billed_requests, 'billed request')}, {price}"
+
+
+def _document(proof: Proof, source: TotalsSource) -> dict[str, object]:
+    excluded = proof.excluded
+    return {
+        "period": {"start": proof.period.start, "end": proof.period.end},
+        "source": source.source.kind,
+        "scope": source.source.scope,
+        "equal": proof.equal,
+        "days": [_day_document(day) for day in proof.days],
+        "lenses": [{"lens": one.lens, **_day_document(one, "daily", "lens")} for one in proof.lenses],
+        "lens_reports": dict(proof.lenses_seen),
+        "sums": [
+            {
+                "metric": one.metric,
+                "currency": one.currency,
+                "ledger": one.stored,
+                "source": one.asked,
+                "difference": one.difference,
+            }
+            for one in proof.sums
+        ],
+        "record_types": [
+            {"record_type": one.name, "currency": one.currency, "totals": dict(one.totals)}
+            for one in proof.record_types
+        ],
+        "excluded": [
+            {
+                "record_type": one.name,
+                "currency": one.currency,
+                "entirely": one.entirely,
+                "totals": dict(one.totals),
+            }
+            for one in excluded or ()
+        ],
+        "contradictions": list(proof.contradictions),
+        "billed_requests": 0 if source.source.kind == "simulated" else source.billed_requests,
+        "request_ids": source.request_ids,
+    }
+
+
+def _day_document(day: DayProof, here: str = "ledger", there: str = "source") -> dict[str, object]:
+    return {
+        "date": day.day,
+        "state": day.state,
+        "currency": {here: day.stored_currency, there: day.asked_currency},
+        "metrics": {
+            one.metric: {"state": one.state, here: one.stored, there: one.asked, "difference": one.difference}
+            for one in day.metrics
+        },
+        "why": day.why,
+        "mend": day.mend,
+    }
+
+
+def _print(proof: Proof, source: TotalsSource, collected: Period) -> None:
+    from farthing.cli._tables import console, printable, table
+
+    to = console()
+    asked = "Simulation" if source.source.kind == "simulated" else "AWS"
+    currencies = {own for day in proof.days for own in (day.stored_currency, day.asked_currency) if own}
+    currency = currencies.pop() if len(currencies) == 1 else None
+    unit = f" ({currency})" if currency else ""
+    headers = ["Day", "Metric", f"Ledger{unit}", f"{asked}{unit}", "Result"]
+    to.print(table(headers, 2, [row for day in proof.days for row in _rows(day, currency)]))
+    if proof.record_types:
+        click.echo("What this total consists of, by record type:")
+        to.print(_parts(proof.record_types))
+    _print_excluded(proof, source.source.scope, to)
+    for day in proof.days:
+        if day.state != "equal":
+            click.echo(printable(f"{day.day} {_named(day.state)}: {day.why}"))
+    for one in proof.lenses:
+        metrics = ", ".join(metric.metric for metric in one.metrics if metric.state != "equal")
+        figures = f" ({metrics})" if metrics else ""
+        click.echo(printable(f"the lens {one.lens} of {one.day}{figures} {_named(one.state)}: {one.why}"))
+    for sentence in proof.contradictions:
+        click.echo(sentence)
+    mendable = sorted({one.day for one in (*proof.days, *proof.lenses) if one.mend})
+    if mendable:
+        click.echo(f"Bring {several(len(mendable), 'day')} up to date: `{command_for(mendable, collected)}`")
+    click.echo(_verdict(proof))
+    click.echo(_billed(source))
+
+
+def _rows(day: DayProof, currency: str | None) -> list[list[str]]:
+    """A day in one row where all its metrics are alike, else one row for each metric that is not equal.
+
+    ``currency`` stands in the head of the table; None where there are two, and each amount has its own.
+    """
+    if day.state != "differs" and len({one.state for one in day.metrics}) <= 1:
+        shown = next((one for one in day.metrics if one.metric == BILLED_COST), None) or next(iter(day.metrics), None)
+        others = f" +{len(day.metrics) - 1}" if len(day.metrics) > 1 else ""
+        label = f"{shown.metric}{others}" if shown else ""
+        return [[str(day.day), label, *_figures(day, shown, currency), day.state]]
+    unequal = [one for one in day.metrics if one.state != "equal"]
+    return [[str(day.day), one.metric, *_figures(day, one, currency), _result(one)] for one in unequal]
+
+
+def _figures(day: DayProof, one: MetricProof | None, currency: str | None) -> tuple[str, str]:
+    stored, asked = (one.stored, one.asked) if one else (None, None)
+    return _cents(stored, day.stored_currency, currency), _cents(asked, day.asked_currency, currency)
+
+
+def _cents(amount: Decimal | None, own: str | None, currency: str | None) -> str:
+    if amount is None or own is None:
+        return "-"
+    return number(amount) if currency else money(amount, own)
+
+
+def _result(one: MetricProof) -> str:
+    return f"differs by {signed_exactly(one.difference)}" if one.difference else one.state
+
+
+def _named(state: str, *, many: bool = False) -> str:
+    """The state as what a day does: '2026-11-20 differs', '2 days differ'."""
+    verb = "are" if many else "is"
+    return {
+        "differs": "differ" if many else "differs",
+        "other currency": f"{verb} in another currency",
+        "unreadable": "cannot be read",
+    }.get(state, f"{verb} {state}")
+
+
+def _parts(rows: Sequence[RecordType | LeftOut]) -> "Table":
+    """Record types with their exact amounts, the two metrics that people judge by."""
+    from farthing.cli._tables import table
+
+    metrics = [metric for metric in (BILLED_COST, EFFECTIVE_COST) if any(metric in row.totals for row in rows)]
+    cells = [
+        [row.name, row.currency, *(plain(row.totals[metric]) if metric in row.totals else "-" for metric in metrics)]
+        for row in rows
+    ]
+    return table(["Record type", "Currency", *metrics], 2, cells)
+
+
+def _print_excluded(proof: Proof, scope: str | None, to: "Console") -> None:
+    if proof.excluded is None:
+        click.echo("excluded: none (the ledger has no scope)")
+        return
+    if not proof.excluded:
+        click.echo(f"excluded: none (the scope {scope} holds the whole bill)")
+        return
+    click.echo(f"excluded by the scope {scope}:")
+    to.print(_parts(proof.excluded))
+    entirely = sorted({one.name for one in proof.excluded if one.entirely})
+    if entirely:
+        click.echo(f"Nothing at all is in the scope of: {', '.join(entirely)}.")
+    if scope and ("tag:" in scope or "category:" in scope):
+        click.echo("Tax, support, credits and other charges without tags typically fall out of such a scope.")
+
+
+def _verdict(proof: Proof) -> str:
+    """All in one sentence."""
+    lenses = f" and {several(sum(proof.lenses_seen.values()), 'lens report')}" if proof.lenses_seen else ""
+    if proof.equal:
+        total = ", ".join(f"{plain(one.asked)} {one.currency}" for one in proof.sums if one.metric == BILLED_COST)
+        return f"equal to the last decimal: {several(len(proof.days), 'day')}{lenses}, {BILLED_COST} {total}"
+    parts = []
+    for state in dict.fromkeys(day.state for day in proof.days if day.state != "equal"):
+        count = sum(day.state == state for day in proof.days)
+        parts.append(f"{several(count, 'day')} {_named(state, many=count > 1)}")
+    if proof.lenses:
+        parts.append(f"{several(len(proof.lenses), 'lens report')} not the same as the day's")
+    if proof.contradictions:
+        parts.append("the record types do not add up")
+    equal = sum(day.state == "equal" for day in proof.days)
+    differences = ", ".join(
+        f"{signed_exactly(one.difference)} {one.currency}" for one in proof.sums if one.metric == BILLED_COST
+    )
+    over_all = f"; {BILLED_COST} differs by {differences} over the days that both have" if differences else ""
+    return f"not equal: {'; '.join(parts)}; {equal} of {several(len(proof.days), 'day')} equal{over_all}"
+
+
+def signed_exactly(amount: Decimal) -> str:
+    """A difference with its sign and all its decimals: '+0.0000000012', '-3', '0'."""
+    return f"{'+' if amount > 0 else ''}{plain(amount)}"
