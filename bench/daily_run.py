@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -44,10 +44,16 @@ class Measured(NamedTuple):
     memory: float
 
 
-def measure(command: list[str], environment: dict[str, str]) -> Measured:
-    """Runs a command to its end and measures it; a command that fails ends the benchmark."""
+def measure(command: list[str], environment: dict[str, str], before: Callable[[], None] | None = None) -> Measured:
+    """Runs a command to its end and measures it; a command that fails ends the benchmark.
+
+    Args:
+        command: the program and its arguments.
+        environment: its variables.
+        before: called in the child between fork and exec.
+    """
     started = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, preexec_fn=before)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)

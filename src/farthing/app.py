@@ -290,11 +290,14 @@ def open_store(settings: Settings, config: "Config | None" = None) -> Store:
     ``config`` is how patient the bucket's client is, by default as a run's.
     """
     if settings.bucket_name:
-        from farthing.aws import CONFIG
+        from farthing.aws import AWS_ERRORS, CONFIG, explain
 
         boto3 = importlib.import_module("boto3")
         s3: Any = importlib.import_module(S3_HOME)
-        client = boto3.client("s3", config=config or CONFIG, region_name=os.environ.get("AWS_REGION") or None)
+        try:
+            client = boto3.client("s3", config=config or CONFIG, region_name=os.environ.get("AWS_REGION") or None)
+        except AWS_ERRORS as error:  # a profile that does not exist
+            raise explain(error, f"S3 (bucket {settings.bucket_name})", "s3:GetObject") from error
         store: Store = s3.S3Store(client, settings.bucket_name, settings.prefix, settings.kms_key_id)
         return store
     folder: Any = importlib.import_module(FOLDER_HOME)

@@ -439,3 +439,13 @@ def test_a_recorded_answer_in_euro_with_an_amount_that_cannot_be_kept(
     assert [path.stem for path in reports(home)] == ["2026-11-20", "2026-11-22"]
     report = farthing("report", "--json").json
     assert (report["currency"], report["totals"]["BilledCost"]) == ("EUR", "1.123456689012345678")
+
+
+def test_a_profile_that_does_not_exist_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("BUCKET_NAME", "ledger")
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    assert cli.run(["collect"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("farthing: no usable AWS credentials for S3 (bucket ledger)")
+    assert "nope" in error
+    assert len(error.splitlines()) == 1
