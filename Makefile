@@ -30,7 +30,7 @@ format: $(VENV)/.dev  ## ruff's formatter and its safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## speed and memory, each against a named reference in the same run
+bench: $(VENV)/.dev $(TOOLS)/.tools  ## speed and memory, each against a named reference in the same run
 	$(BIN)/python -m bench $(ARGS)
 
 package: $(VENV)/.dev  ## the wheel and the sdist, and the tests of the built wheel

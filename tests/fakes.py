@@ -72,10 +72,7 @@ class MemoryStore:
         return map(self.read, keys)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        for key in self.keys(prefix):
-            stored = self.read(key)
-            if stored is not None:
-                yield Entry(key, stored.etag)
+        return (Entry(key, str(hash(self.objects[key]))) for key in self.keys(prefix))
 
     def locate(self, key: str) -> str:
         return f"memory:{key}"

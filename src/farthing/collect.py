@@ -15,15 +15,16 @@ import msgspec
 from farthing.alerts.outbox import Outbox
 from farthing.errors import CorruptError, FarthingError, RequestCapError, RunError
 from farthing.judging import Judge
-from farthing.ledger.reports import Reports, lens_prefix, require_same_source
+from farthing.ledger.reports import Reports, Written, lens_prefix, require_same_source
 from farthing.ledger.runs import Runs
+from farthing.ledger.series import DayColumn, Leaf, Series, day_column
 from farthing.model import Alert, DailyReport, LensRun, Period, RunRecord
 from farthing.planning import Plan, plan_daily, plan_lenses
 from farthing.sources import CostSource, OnPage
 from farthing.wording import several
 from farthing.workplace import Workplace
 
-OnReport = Callable[[DailyReport], None]
+OnWritten = Callable[[Written], None]
 
 
 def _quiet(*_: object) -> None:
@@ -96,7 +97,7 @@ def fetch_and_store(
     *,
     max_requests: int,
     on_page: OnPage,
-    on_report: OnReport,
+    on_written: OnWritten,
 ) -> None:
     """Asks one question and brings its reports up to the answer.
 
@@ -123,8 +124,29 @@ def fetch_and_store(
         asked.totals[fresh.date] = fresh.total()
         if written.outcome != "unchanged":
             (asked.written if written.outcome == "written" else asked.restated).append(fresh.date)
-        on_report(fresh)
+        on_written(written)
     asked.failures += answer.refused
+
+
+class _SeriesOfRun:
+    """Brings the series up to the days of a run, month by month, so that a long history is never held at once."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._series = Series(place.store)
+        self._leaves: dict[Leaf, Leaf] = {}
+        self._columns: list[DayColumn] = []
+
+    def take(self, written: Written) -> None:
+        """Takes in a day as it stands in the ledger now."""
+        day = written.report.date
+        if self._columns and self._columns[-1].day.replace(day=1) != day.replace(day=1):
+            self.flush()
+        self._columns.append(day_column(written.report, written.etag, self._leaves))
+
+    def flush(self) -> None:
+        """Writes what was taken in. It cannot fail: series are derived, and what they lack is made anew."""
+        self._series.update(self._columns)
+        self._columns = []
 
 
 def _ask_daily(
@@ -132,6 +154,12 @@ def _ask_daily(
 ) -> Asked:
     """The daily question, noted in the run's record however it ends."""
     asked = Asked()
+    series = _SeriesOfRun(place)
+
+    def on_written(written: Written) -> None:
+        series.take(written)
+        on_day(written.report.date)
+
     try:
         fetch_and_store(
             place,
@@ -141,9 +169,10 @@ def _ask_daily(
             asked,
             max_requests=max_requests,
             on_page=on_page,
-            on_report=lambda report: on_day(report.date),
+            on_written=on_written,
         )
     finally:
+        series.flush()
         run.note(
             billed_requests=asked.billed_requests,
             request_ids=asked.request_ids,
@@ -197,7 +226,7 @@ def _ask_lenses(
                 asked,
                 max_requests=max(1, left - waiting),
                 on_page=on_page,
-                on_report=lambda report, name=name: on_report(name, report),  # type: ignore[misc]
+                on_written=lambda written, name=name: on_report(name, written.report),  # type: ignore[misc]
             )
         except FarthingError as error:
             asked.failures.append(error)

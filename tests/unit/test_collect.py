@@ -26,12 +26,14 @@ from farthing.errors import (
     AccessError,
     CorruptError,
     DeliveryError,
+    LedgerError,
     RequestCapError,
     RunError,
     ScopeError,
     UnreachableError,
 )
 from farthing.ledger.reports import Reports, key_of
+from farthing.ledger.series import Series
 from farthing.model import Period
 from farthing.planning import first_of_month, make_plan, plan_daily, window
 from farthing.signals.thresholds import ThresholdRule
@@ -534,4 +536,40 @@ def test_an_unsent_alert_of_a_day_that_cannot_be_read_is_not_withdrawn(trial):
     trial.slack.failing = None
     trial.store.objects[key_of(ago(1))] = b"half of"
     trial.run("event")  # a retry judges its window from the ledger
+    assert trial.slack.days == [[ago(1)]]
+
+
+def test_a_run_leaves_series_that_signals_need_not_make(trial):
+    trial.run()
+    trial.client.bill[ago(3)][(EC2, PROD)] = "321"
+    trial.run(days_later=1)
+    reads = []
+    reading = trial.store.read
+    trial.store.read = lambda key: reads.append(key) or reading(key)
+    trial.store.writes.clear()
+    daily = Series(trial.store).load("BilledCost", trial.now.date()).daily
+    assert daily.dates == tuple(Reports(trial.store).days())
+    place = daily.leaves.index((EC2, PROD))
+    assert daily.values(place)[daily.dates.index(ago(3))] == 321.0
+    assert [key for key in reads if key.startswith("cost_data/")] == trial.store.writes == []
+
+
+def test_a_backfill_writes_each_month_of_the_series_once():
+    trial = Trial(flat(80))
+    backfill(trial.place, Period(ago(80), TODAY), max_requests=5, invocation="x")
+    months = trial.written("state/series/")
+    assert len(months) == len(set(months)) == 6
+    assert Series(trial.store).load("EffectiveCost", TODAY).daily.dates == tuple(Period(ago(80), TODAY))
+
+
+def test_series_that_cannot_be_written_fail_no_run(trial):
+    creating = trial.store.create
+
+    def create(key, data):
+        if key.startswith("state/"):
+            raise LedgerError("the disk is full")
+        return creating(key, data)
+
+    trial.store.create = create
+    assert trial.run().failures == ()
     assert trial.slack.days == [[ago(1)]]

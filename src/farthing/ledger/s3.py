@@ -107,7 +107,7 @@ class S3Store:
             "Bucket": self._bucket,
             "Key": self._name(key),
             "Body": data,
-            "ContentType": "application/json",
+            "ContentType": "application/json" if key.endswith(".json") else "application/octet-stream",
         }
         try:
             return self._client.put_object(**arguments)["ETag"]
