@@ -545,7 +545,12 @@ def test_a_run_leaves_series_that_signals_need_not_make(trial):
     trial.run(days_later=1)
     reads = []
     reading = trial.store.read
-    trial.store.read = lambda key: reads.append(key) or reading(key)
+
+    def read(key):
+        reads.append(key)
+        return reading(key)
+
+    trial.store.read = read
     trial.store.writes.clear()
     daily = Series(trial.store).load("BilledCost", trial.now.date()).daily
     assert daily.dates == tuple(Reports(trial.store).days())

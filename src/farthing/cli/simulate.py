@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from farthing.simulator.bill import Bill
-    from farthing.simulator.cost_explorer import Source
+    from farthing.simulator.cost_explorer import CostExplorerSimulator, Source
 
 DEFAULT_PORT = 8399
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -41,6 +41,15 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     help="Whole months before this one that may be asked for; 0: no limit.",
 )  # fmt: skip
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="A recorded answer instead.")
+@click.option(
+    "--from", "focus", type=click.Path(path_type=Path), metavar="PATH",
+    help="A FOCUS export instead: .csv, .csv.gz, .parquet or a folder of them.",
+)  # fmt: skip
+@click.option("--hourly", is_flag=True, help="Answer by the hour too, as an account does that pays for it.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="KIND[:KEY=VALUE,...]",
+    help="What goes wrong, such as throttle:times=3; can be given again. docs/simulator.md lists them.",
+)  # fmt: skip
 @click.option("--truth", type=click.Path(path_type=Path), metavar="FILE", help="Write the labelled incidents here.")
 def command(
     host: str,
@@ -52,6 +61,9 @@ def command(
     page_size: int,
     history_months: int,
     replay: Path | None,
+    focus: Path | None,
+    hourly: bool,
+    faults: tuple[str, ...],
     truth: Path | None,
 ) -> None:
     """Serve a simulated AWS bill with Cost Explorer's own protocol, on this machine only.
@@ -64,8 +76,16 @@ def command(
     from farthing.simulator.server import make_server
 
     _check_loopback(host)
-    source = _source(size, seed, today, anchor, replay, truth)
-    simulator = CostExplorerSimulator(source, page_size=page_size, history_months=history_months or None)
+    if hourly and (replay or focus):
+        raise _Misused("--hourly needs the generated bill: --replay and --from tell nothing of hours")
+    source = _focus(focus, today, anchor, replay, truth) if focus else _bill(size, seed, today, anchor, replay, truth)
+    simulator = CostExplorerSimulator(
+        source,
+        page_size=page_size,
+        history_months=history_months or None,
+        hourly=hourly,
+    )
+    _set(simulator, faults)
     # Before the URL is printed: whoever waits for it may end us at once.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
@@ -86,7 +106,29 @@ def command(
         server.server_close()
 
 
-def _source(
+def _focus(
+    path: Path, today: datetime | None, anchor: datetime | None, replay: Path | None, truth: Path | None
+) -> Source:
+    from farthing.simulator.focus import FocusError, read
+
+    if replay is not None or anchor is not None or truth is not None:
+        raise _Misused("--from brings its own bill and no truth: leave out --replay, --anchor and --truth")
+    try:
+        return read(path, today.date() if today else None)
+    except FocusError as error:
+        raise _Misused(str(error)) from error
+
+
+def _set(simulator: CostExplorerSimulator, faults: tuple[str, ...]) -> None:
+    from farthing.simulator.faults import FaultError, parse_fault
+
+    try:
+        simulator.set_faults(*map(parse_fault, faults))
+    except FaultError as error:
+        raise _Misused(f"--fault: {error}") from error
+
+
+def _bill(
     size: str,
     seed: int,
     today: datetime | None,

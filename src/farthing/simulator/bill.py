@@ -16,14 +16,13 @@ from decimal import Decimal
 from farthing.simulator.charges import ACCRUING, Charges, Commitment, Fee, Role, charges
 from farthing.simulator.incidents import FULL, HISTORY_DAYS, Incident, Plan, days_before, plan_incidents
 from farthing.simulator.organisation import MASK, RHYTHMS, Leaf, Organisation, Size, digest, organisation
-from farthing.simulator.source import METRICS, Amounts
+from farthing.simulator.source import METRICS, TRUE_UP_DAY, Amounts, next_month, still_estimated
 
 _EDP = 70  # thousandths: an enterprise discount on what AWS itself sells
 _SAVINGS = 72  # percent of the on-demand price that the savings plan costs
 _UPFRONT_SHARE = 20  # thousandths of the savings plan's cost that are paid upfront, for a year
 _UPFRONT_DAYS = 365
 _LATE_AGES = range(3, 13)  # the ages in days at which a late correction or refund appears
-_TRUE_UP_DAY = 5  # of the next month: until then support and tax are provisional and the month is Estimated
 _FILLING = ((300, 100), (900, 71), (990, 11))  # per age in days: least thousandths, and their spread
 _GROWTH = 250  # thousandths by which fees grow over the history
 
@@ -72,7 +71,7 @@ class Bill:
         self.organisation: Organisation = organisation(self.size, seed)
         self._plans, self._pairs = plan_incidents(self.organisation, self.anchor)
         self._charges: Charges = charges(self.organisation, self._pairs)
-        self._upfront_day = _next_month(self.anchor - timedelta(days=330))
+        self._upfront_day = next_month(self.anchor - timedelta(days=330))
         self._promotion = range(days_before(self.anchor, 430), days_before(self.anchor, 260))
 
     @property
@@ -91,8 +90,7 @@ class Bill:
 
     def estimated(self, day: date) -> bool:
         """AWS's flag: true for the current month, and for the previous one until the 5th."""
-        this_month = self.today.replace(day=1)
-        return day >= this_month or (self.today.day < _TRUE_UP_DAY and _next_month(day) == this_month)
+        return still_estimated(day, self.today)
 
     def amounts(self, day: date) -> Iterator[tuple[int, Amounts]]:
         """The day's lines as (place in `leaves`, amounts): at most one per leaf, none outside the bill."""
@@ -163,7 +161,7 @@ class Bill:
                 units = daily * 10_000 // item.price * 10**6
                 return 0, 0, daily, net(daily), blended, units, units * 8
             case Role.RESERVATION if day.day == 1:
-                days = (_next_month(day) - day).days
+                days = (next_month(day) - day).days
                 return daily * days, net(daily) * days, 0, 0, (daily - blended) * days, days * 24 * 10**10, 0
             case Role.COVERED:
                 units = on_demand * 10_000 // item.price * 10**6
@@ -191,7 +189,7 @@ class Bill:
         """The fee's amount on this day; 0 on all days but its own."""
         level = FULL - (self.anchor - day).days * _GROWTH // HISTORY_DAYS
         amount = fee.amount * level // FULL * (950 + mix(fee.mark ^ month) % 100) // FULL
-        trued_up = self.today >= _next_month(day).replace(day=_TRUE_UP_DAY)
+        trued_up = self.today >= next_month(day).replace(day=TRUE_UP_DAY)
         match fee.role:
             case Role.SUPPORT if day.day == 6 + (month >> 8) % 2:
                 return amount if trued_up else amount * 97 // 100
@@ -314,7 +312,3 @@ def truth(bill: Bill) -> str:
 def _filled(mark: int, ordinal: int, filling: tuple[int, int]) -> int:
     least, spread = filling
     return least + mix(mark ^ ordinal * 0x9E3779B97F4A7C15 & MASK) % spread
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
+from farthing.simulator.expression import LEAF_FIELDS
 from farthing.simulator.organisation import Leaf
-from farthing.simulator.request import LEAF_FIELDS
 from farthing.simulator.source import METRICS, Amounts, RecordedAmount
 
 NO_ACCOUNT = "000000000000"
@@ -21,6 +21,8 @@ _DAY = timedelta(days=1)
 
 DECIMALS = 30
 _EXACT = Context(prec=400)
+_LARGEST_EXPONENT = 30
+_NUMBER = re.compile(r"[+-]?([0-9]{1,100}(\.[0-9]{0,100})?|\.[0-9]{1,100})([eE][+-]?[0-9]{1,4})?")
 
 
 class ReplayError(ValueError):
@@ -231,13 +233,25 @@ def _date(text: Any) -> date:
 
 
 def _amount(text: Any, where: str) -> RecordedAmount:
+    if not isinstance(text, str):
+        raise ReplayError(f"{where}: amount {text!r} is not a decimal string")
     try:
-        if not isinstance(text, str):
-            raise InvalidOperation
-        value = Decimal(text)
-        scaled = value.scaleb(DECIMALS, _EXACT)
-    except InvalidOperation:
-        raise ReplayError(f"{where}: amount {text!r} is not a decimal string") from None
-    if not value.is_finite() or scaled != scaled.to_integral_value(context=_EXACT):
-        raise ReplayError(f"{where}: amount {text} is not a number of at most {DECIMALS} decimals")
-    return RecordedAmount(int(scaled), text)
+        return RecordedAmount(scaled(text), text)
+    except ValueError as error:
+        raise ReplayError(f"{where}: amount {text!r} is not {error}") from None
+
+
+def scaled(text: str) -> int:
+    """An amount as an integer of 10**-DECIMALS, exactly.
+
+    Raises ValueError, which says what an amount has to be.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("a decimal number")
+    value = Decimal(text)
+    if value.adjusted() > _LARGEST_EXPONENT:
+        raise ValueError(f"below 10**{_LARGEST_EXPONENT + 1}")
+    whole = value.scaleb(DECIMALS, _EXACT)
+    if whole != whole.to_integral_value(context=_EXACT):
+        raise ValueError(f"of at most {DECIMALS} decimals")
+    return int(whole)

@@ -1,7 +1,7 @@
 """The simulator over HTTP: AWS JSON 1.1 on a loopback address, enough for AWS's SDKs and CLI and for other tools.
 
-`POST /` with an X-Amz-Target is the service; `GET /_farthing/status` tells what was asked so far. Signatures are
-not checked, but there must be one.
+`POST /` with an X-Amz-Target is the service; `GET /_farthing/status` tells what was asked so far; `/_farthing/faults`
+sets (POST), lists (GET) and clears (DELETE) faults. Signatures are not checked, but there must be one.
 """
 
 from __future__ import annotations
@@ -9,19 +9,26 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from farthing.simulator.bill import Bill
-from farthing.simulator.cost_explorer import CostExplorerSimulator, ServiceError
+from farthing.simulator.contract import OPERATIONS
+from farthing.simulator.cost_explorer import CostExplorerSimulator
+from farthing.simulator.errors import ServiceError
+from farthing.simulator.faults import Effect, FaultError, read_fault
+from farthing.simulator.wire import AWS_JSON, cut, encode, garbage, refusal
 
 TARGET_PREFIX = "AWSInsightsIndexService."
 STATUS_PATH = "/_farthing/status"
+FAULTS_PATH = "/_farthing/faults"
 LARGEST_BODY = 1 << 20
 IDLE_SECONDS = 60
-_JSON = "application/x-amz-json-1.1"
+_JSON = "application/json"
+_NO_LINGER = struct.pack("ii", 1, 0)  # closing then resets the connection
 
 
 class SimulatorServer(ThreadingHTTPServer):
@@ -36,8 +43,10 @@ class SimulatorServer(ThreadingHTTPServer):
         """Binds at once; raises OSError if the port is taken."""
         self.simulator = simulator
         self._open: set[socket.socket] = set()
+        self._resetting: set[socket.socket] = set()
         self._refused = 0
         self._guard = threading.Lock()
+        self.closing = threading.Event()
         super().__init__(address, _Handler)
 
     @property
@@ -73,10 +82,22 @@ class SimulatorServer(ThreadingHTTPServer):
         """As the base class, forgetting the connection."""
         with self._guard:
             self._open.discard(request)
-        super().shutdown_request(request)
+            reset = request in self._resetting
+            self._resetting.discard(request)
+        if reset:
+            self.close_request(request)  # no orderly end before it
+        else:
+            super().shutdown_request(request)
+
+    def reset(self, request: socket.socket) -> None:
+        """Have the connection reset, not ended, once its handler is done."""
+        request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        with self._guard:
+            self._resetting.add(request)
 
     def server_close(self) -> None:
-        """Close the port, then the idle connections, then wait for the threads."""
+        """End latencies, close the port, then the idle connections, then wait for the threads."""
+        self.closing.set()
         with self._guard:
             for connection in self._open:
                 with contextlib.suppress(OSError):  # it may be gone already
@@ -98,33 +119,82 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         try:
-            answer = self._serve()
+            if self.path == FAULTS_PATH:
+                self._send(200, self._set_faults(), _JSON)
+            else:
+                self._serve()
         except ServiceError as error:
             self._refuse(error)
-            return
-        self._send(200, answer)
 
     def do_GET(self) -> None:
         if self.path == STATUS_PATH:
-            self._send(200, self.server.status(), "application/json")
+            self._send(200, self.server.status(), _JSON)
+        elif self.path == FAULTS_PATH:
+            self._send(200, {"faults": self.server.simulator.faults()}, _JSON)
         else:
             self._protocol_error(ServiceError("UnknownOperationException", f"Nothing at {self.path[:200]}", 404))
 
-    def _serve(self) -> dict[str, Any]:
+    def do_DELETE(self) -> None:
+        if self.path != FAULTS_PATH:
+            self._protocol_error(ServiceError("UnknownOperationException", f"Nothing at {self.path[:200]}", 404))
+            return
+        try:
+            if self.headers.get("Content-Length") or self.headers.get("Transfer-Encoding"):
+                self._body()
+        except ServiceError as error:
+            self._refuse(error)
+            return
+        self.server.simulator.clear_faults()
+        self._send(200, {"faults": []}, _JSON)
+
+    def _serve(self) -> None:
+        """The service: whatever the request meets there, on the wire."""
+        operation, request = self._request()
+        reply = self.server.simulator.reply(operation, request)
+        if reply.seconds:
+            self.server.closing.wait(reply.seconds)
+        effect = reply.fault.effect if reply.fault else None
+        if effect is Effect.RESET:
+            self.server.reset(self.connection)
+            self.close_connection = True
+        elif reply.fault is not None and effect is Effect.GARBAGE:
+            self._write(reply.fault.status, garbage(), "text/html; charset=utf-8")
+        elif reply.error is not None:
+            self._refuse(reply.error, lost=effect is Effect.TRUNCATE)
+        else:
+            self._send(200, reply.answer, lost=effect is Effect.TRUNCATE)
+
+    def _request(self) -> tuple[str, Any]:
+        """(the operation, its request). Raises ServiceError for what the service would not even read."""
         body = self._body()
         if not self.headers.get("Authorization"):
             raise self._counted("MissingAuthenticationToken", "Missing Authentication Token", 403)
         target = self.headers.get("X-Amz-Target", "")
         operation = target.removeprefix(TARGET_PREFIX)
-        if operation == target or operation != "GetCostAndUsage":
+        if operation == target or operation not in OPERATIONS:
             known = target.startswith(TARGET_PREFIX) and operation.isalnum()
-            message = f"{operation[:80]} is not simulated; GetCostAndUsage is" if known else "Unknown operation"
+            simulated = ", ".join(OPERATIONS)
+            message = f"{operation[:80]} is not simulated; these are: {simulated}" if known else "Unknown operation"
             raise self._counted("UnknownOperationException", message)
         try:
-            request = json.loads(body)
+            return operation, json.loads(body)
         except (ValueError, RecursionError):
             raise self._counted("SerializationException", "The request body is not valid JSON.") from None
-        return self.server.simulator.get_cost_and_usage(request)
+
+    def _set_faults(self) -> dict[str, Any]:
+        """Adds the faults of the body, all or none. Raises ServiceError; nothing of this is counted."""
+        simulator = self.server.simulator
+        try:
+            document = json.loads(self._body())
+            given = document.get("faults") if isinstance(document, dict) else None
+            if not isinstance(given, list) or set(document) != {"faults"}:
+                raise FaultError('send {"faults": [...]}')
+            simulator.set_faults(*[read_fault(each) for each in given])
+        except FaultError as error:
+            raise ServiceError("ValidationException", str(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise ServiceError("SerializationException", "The request body is not valid JSON.") from error
+        return {"faults": simulator.faults()}
 
     def _counted(self, code: str, message: str, status: int = 400) -> ServiceError:
         self.server.refused()
@@ -152,11 +222,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.refused()
         self._refuse(error)
 
-    def _refuse(self, error: ServiceError) -> None:
-        self._send(error.status, {"__type": error.code, "message": error.message}, error_type=error.code)
+    def _refuse(self, error: ServiceError, *, lost: bool = False) -> None:
+        self._write(error.status, refusal(error), AWS_JSON, error.code, lost=lost)
 
-    def _send(self, status: int, document: object, content_type: str = _JSON, error_type: str = "") -> None:
-        body = json.dumps(document, separators=(",", ":")).encode()
+    def _send(self, status: int, document: object, content_type: str = AWS_JSON, *, lost: bool = False) -> None:
+        self._write(status, encode(document), content_type, lost=lost)
+
+    def _write(self, status: int, body: bytes, content_type: str, error_type: str = "", *, lost: bool = False) -> None:
+        """`lost`: half of the body is sent, and the connection closed."""
+        self.close_connection = self.close_connection or lost
         self.send_response(status)
         self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
         if error_type:
@@ -166,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(cut(body) if lost else body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What the base class cannot parse, in the protocol's shape instead of an HTML page."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 
 from farthing.simulator.organisation import Leaf
@@ -21,6 +21,9 @@ METRICS = (
 
 COSTS = 5
 
+TRUE_UP_DAY = 5
+"""Until this day of the next month, support and tax are provisional and the month is Estimated."""
+
 Amounts = tuple[int, int, int, int, int, int, int]
 """One integer of 10**-decimals (see the source) per metric, in the order of METRICS."""
 
@@ -31,6 +34,11 @@ class Source(Protocol):
     @property
     def today(self) -> date:
         """The current UTC day."""
+        ...
+
+    @property
+    def first_day(self) -> date:
+        """The first day that the source knows anything of."""
         ...
 
     @property
@@ -84,3 +92,14 @@ class RecordedAmount(int):
         amount = super().__new__(cls, value)
         amount.text = text
         return amount
+
+
+def next_month(day: date) -> date:
+    """The first of the month after the day's own."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def still_estimated(day: date, today: date) -> bool:
+    """AWS's flag: true for the current month, and for the previous one until the 5th."""
+    this_month = today.replace(day=1)
+    return day >= this_month or (today.day < TRUE_UP_DAY and next_month(day) == this_month)

@@ -186,7 +186,11 @@ class CostExplorerAnswer:
         try:
             size = sum(self._add_day(result) for result in page["ResultsByTime"])
         except (KeyError, TypeError, ValueError) as error:
-            raise AnswerError(f"{_SERVICE} answered a page without the documented fields ({error!r})") from error
+            # Also what botocore makes of half an answer, or of a proxy's page with status 200.
+            raise AnswerError(
+                f"{_SERVICE} answered a page without the documented fields ({error!r}): it was cut off, or a proxy "
+                "answered; nothing was kept of it, run again"
+            ) from error
         self.groups += size
         if not last:
             self.page_size_seen = max(self.page_size_seen, size)

@@ -11,7 +11,7 @@ from tests.unit.simulator.asking import METRICS, TODAY, asked, pages, sums, whol
 
 from farthing.simulator.bill import Bill
 from farthing.simulator.cost_explorer import CostExplorerSimulator, ServiceError
-from farthing.simulator.request import FILTER_DIMENSIONS, GROUP_DIMENSIONS
+from farthing.simulator.expression import FILTER_DIMENSIONS, GROUP_DIMENSIONS
 
 BILL = Bill("small", 1, today=TODAY)
 SERVICE = CostExplorerSimulator(BILL, history_months=None)
@@ -272,7 +272,7 @@ GOOD = asked("2026-11-10", "2026-11-12", "SERVICE")
         ({"TimePeriod": {"Start": "2026-11-01"}}, "Value null at 'timePeriod.end'"),
         ({"TimePeriod": None}, "Value null at 'timePeriod'"),
         ({"Granularity": None}, "Value null at 'granularity'"),
-        ({"Granularity": "WEEKLY"}, "enum value set: [DAILY, HOURLY, MONTHLY]"),
+        ({"Granularity": "WEEKLY"}, "Value 'WEEKLY' at 'granularity' failed to satisfy constraint: Member must satisfy enum"),
         ({"Granularity": "HOURLY"}, "hourly"),
         ({"Metrics": None}, "Value null at 'metrics'"),
         ({"Metrics": []}, "Value null at 'metrics'"),
@@ -294,7 +294,9 @@ GOOD = asked("2026-11-10", "2026-11-12", "SERVICE")
         ({"Filter": {"Tags": {"Key": "a", "Values": ["x"], "MatchOptions": ["LIKE"]}}}, "enum value set"),
         ({"Filter": {"Tags": {"Key": "a", "Values": ["x"], "MatchOptions": ["ABSENT"]}}}, "Values must be empty"),
         ({"Filter": {"Tags": {"Values": ["x"]}}}, "needs a Key"),
-        ({"BillingViewArn": "view"}, "regular expression"),
+        ({"GroupBy": [{"Key": "team"}]}, "Value null at 'groupBy.member.type'"),
+        ({"BillingViewArn": "view"}, "'billingViewArn' failed to satisfy constraint: Member must have length greater"),
+        ({"BillingViewArn": "arn:aws:billing::1234:billingview/x"}, "regular expression"),
     ],
 )  # fmt: skip
 def test_the_same_mistakes_are_refused_as_aws_refuses_them(change, message):

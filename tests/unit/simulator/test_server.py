@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
-from tests.unit.simulator.asking import COSTS, TODAY, asked, pages, whole
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.validate import ParamValidator
+from tests.unit.simulator.asking import COSTS, METRICS, TODAY, asked, pages, whole
 
 from farthing.simulator.bill import Bill
+from farthing.simulator.client import SimulatedClient
+from farthing.simulator.contract import output_shape
 from farthing.simulator.cost_explorer import CostExplorerSimulator
+from farthing.simulator.faults import KINDS, parse_fault
 from farthing.simulator.server import LARGEST_BODY, SimulatorServer, make_server
 
 pytestmark = pytest.mark.loopback
@@ -26,12 +31,14 @@ pytestmark = pytest.mark.loopback
 BILL = Bill("small", 1, today=TODAY)
 TARGET = "AWSInsightsIndexService.GetCostAndUsage"
 REQUEST = asked("2026-11-10", "2026-11-12", "SERVICE")
+PERIOD = {"Start": "2026-11-01", "End": "2026-11-23"}
+TOKEN = CostExplorerSimulator(BILL, page_size=20).get_cost_and_usage(REQUEST)["NextPageToken"]
 HEADERS = {"Authorization": "AWS4-HMAC-SHA256 anything", "X-Amz-Target": TARGET}
 
 
 @pytest.fixture
 def server() -> Iterator[SimulatorServer]:
-    running = make_server(CostExplorerSimulator(BILL, page_size=20))
+    running = make_server(CostExplorerSimulator(BILL, page_size=20, hourly=True))
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield running
@@ -64,14 +71,14 @@ def post(connection: http.client.HTTPConnection, body: bytes | str, **headers: s
 class Boto:
     """boto3's client, asked like the simulator itself."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, attempts: int = 1) -> None:
         self.client = boto3.client(
             "ce",
             endpoint_url=url,
             region_name="us-east-1",
             aws_access_key_id="simulated",
             aws_secret_access_key="simulated",
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, proxies={}),
         )
 
     def get_cost_and_usage(self, request: dict[str, Any], /) -> dict[str, Any]:
@@ -148,7 +155,7 @@ def test_the_status_tells_what_was_asked(server, connection):
         (b"[" * 200_000, {}, 400, "SerializationException"),
         (b"", {}, 400, "SerializationException"),
         (b"{}", {"X-Amz-Target": ""}, 400, "UnknownOperationException"),
-        (b"{}", {"X-Amz-Target": "AWSInsightsIndexService.GetTags"}, 400, "UnknownOperationException"),
+        (b"{}", {"X-Amz-Target": "AWSInsightsIndexService.GetAnomalies"}, 400, "UnknownOperationException"),
         (b"{}", {"X-Amz-Target": "DynamoDB_20120810.ListTables"}, 400, "UnknownOperationException"),
         (b"{}", {"Authorization": ""}, 403, "MissingAuthenticationToken"),
         (b"{}", {}, 400, "ValidationException"),
@@ -164,8 +171,8 @@ def test_malformed_requests_are_refused_and_the_connection_lives_on(connection, 
 
 
 def test_an_operation_that_is_not_simulated_is_named(connection):
-    _, document = post(connection, "{}", **{"X-Amz-Target": "AWSInsightsIndexService.GetTags"})
-    assert "GetTags is not simulated" in document["message"]
+    _, document = post(connection, "{}", **{"X-Amz-Target": "AWSInsightsIndexService.GetAnomalies"})
+    assert "GetAnomalies is not simulated; these are: GetCostAndUsage, " in document["message"]
 
 
 def test_a_body_that_is_too_large_is_not_read(connection):
@@ -216,6 +223,168 @@ def test_closing_ends_idle_connections_at_once():
     assert not thread.is_alive()
     assert opened.sock is not None
     assert opened.sock.recv(1) == b""
+    opened.close()
+
+
+# -- the other operations --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "request_"),
+    [
+        ("GetCostAndUsage", "get_cost_and_usage", asked("2026-11-10", "2026-11-12", "tag:team", metrics=METRICS)),
+        (
+            "GetCostAndUsage",
+            "get_cost_and_usage",
+            asked("2026-11-22T00:00:00Z", "2026-11-23T00:00:00Z", "SERVICE", granularity="HOURLY"),
+        ),
+        ("GetDimensionValues", "get_dimension_values", {"TimePeriod": PERIOD, "Dimension": "USAGE_TYPE"}),
+        ("GetTags", "get_tags", {"TimePeriod": PERIOD, "TagKey": "team"}),
+        (
+            "GetCostForecast",
+            "get_cost_forecast",
+            {
+                "TimePeriod": {"Start": "2026-11-23", "End": "2026-12-23"},
+                "Metric": "AMORTIZED_COST",
+                "Granularity": "MONTHLY",
+                "PredictionIntervalLevel": 75,
+            },
+        ),
+    ],
+)
+def test_boto3_reads_every_member_of_every_answer(server, connection, operation, method, request_):
+    boto = Boto(server.url)
+    answer: dict[str, Any] = dict(getattr(boto.client, method)(**request_))
+    boto.client.close()
+    assert answer.pop("ResponseMetadata")["HTTPStatusCode"] == 200
+    target = {"X-Amz-Target": f"AWSInsightsIndexService.{operation}"}
+    status, sent = post(connection, json.dumps(request_), **target)
+    assert status == 200
+    assert answer == sent == getattr(CostExplorerSimulator(BILL, page_size=20, hourly=True), method)(request_)
+    assert ParamValidator().validate(answer, output_shape(operation)).generate_report() == ""
+    assert server.simulator.billed_requests == 2
+
+
+# -- faults ----------------------------------------------------------------------------------------------------
+
+
+def meets(client: Any, request: dict[str, Any]) -> tuple[str, object]:
+    try:
+        answer = client.get_cost_and_usage(**request)
+    except ClientError as error:
+        return type(error).__name__, (error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"])
+    except BotoCoreError as error:
+        return type(error).__name__, None
+    return "answer", {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+@pytest.mark.parametrize("fault", [*sorted(set(KINDS) - {"latency"}), "garbage:status=502", "latency:seconds=0.05"])
+def test_boto3_meets_over_http_what_the_client_in_process_gives(server, fault):
+    boto = Boto(server.url)
+    inner = SimulatedClient(CostExplorerSimulator(BILL, page_size=20))
+    for simulator in (server.simulator, inner.simulator):
+        simulator.set_faults(parse_fault(fault))
+    for request in (REQUEST, {**REQUEST, "NextPageToken": TOKEN}, {**REQUEST, "NextPageToken": TOKEN}):
+        assert meets(boto.client, request) == meets(inner, request)
+    assert server.simulator.billed_requests == inner.simulator.billed_requests
+    assert server.simulator.failed_requests == inner.simulator.failed_requests
+    assert server.simulator.faults() == inner.simulator.faults()
+    assert meets(inner, REQUEST)[0] == ("ClientError" if fault in ("access-denied", "expired-token") else "answer")
+    boto.client.close()
+
+
+def test_boto3_retries_what_can_be_retried_and_gets_its_answer(server):
+    server.simulator.set_faults(*map(parse_fault, ["throttle", "status-503", "reset"]))
+    boto = Boto(server.url, attempts=4)
+    assert boto.get_cost_and_usage(REQUEST)["ResponseMetadata"]["RetryAttempts"] == 3
+    assert (server.simulator.billed_requests, server.simulator.failed_requests) == (1, 3)
+    boto.client.close()
+
+
+def test_a_truncated_answer_is_shorter_than_it_says_and_ends_the_connection(server, connection):
+    server.simulator.set_faults(parse_fault("truncated"))
+    connection.request("POST", "/", body=json.dumps(REQUEST), headers=HEADERS)
+    response = connection.getresponse()
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        response.read()
+    assert len(caught.value.partial) == int(response.headers["Content-Length"]) // 2
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+        json.loads(caught.value.partial)
+    connection.close()
+    assert post(connection, json.dumps(REQUEST))[0] == 200
+
+
+def test_a_reset_is_a_reset(server, connection):
+    server.simulator.set_faults(parse_fault("reset"))
+    connection.request("POST", "/", body=json.dumps(REQUEST), headers=HEADERS)
+    with pytest.raises(ConnectionResetError):
+        connection.getresponse()
+    connection.close()
+    assert post(connection, json.dumps(REQUEST))[0] == 200
+
+
+def test_garbage_is_html(server, connection):
+    server.simulator.set_faults(parse_fault("garbage:status=502"))
+    connection.request("POST", "/", body=json.dumps(REQUEST), headers=HEADERS)
+    response = connection.getresponse()
+    assert (response.status, response.getheader("Content-Type")) == (502, "text/html; charset=utf-8")
+    assert response.read().startswith(b"<!DOCTYPE html>")
+    assert post(connection, json.dumps(REQUEST))[0] == 200
+
+
+def control(connection: http.client.HTTPConnection, method: str, document: Any = None) -> tuple[int, dict[str, Any]]:
+    body = None if document is None else document if isinstance(document, bytes) else json.dumps(document)
+    connection.request(method, "/_farthing/faults", body=body)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def test_faults_are_set_listed_and_cleared_while_it_runs(server, connection):
+    faults = ["throttle:times=2", {"kind": "latency", "seconds": 0, "times": 1}]
+    listed = [
+        {"fault": "throttle:on=1,times=2", "happened": 0},
+        {"fault": "latency:on=1,times=1,seconds=0", "happened": 0},
+    ]
+    assert control(connection, "POST", {"faults": faults}) == (200, {"faults": listed})
+    assert post(connection, json.dumps(REQUEST))[1]["__type"] == "ThrottlingException"
+    assert [each["happened"] for each in control(connection, "GET")[1]["faults"]] == [1, 1]
+    assert control(connection, "DELETE") == (200, {"faults": []})
+    assert control(connection, "GET") == (200, {"faults": []})
+    assert post(connection, json.dumps(REQUEST))[0] == 200
+    assert (server.simulator.billed_requests, server.simulator.failed_requests) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"faults": ["throttle", "throtle"]}, "'throtle' is no fault; there are access-denied, "),
+        ({"faults": [{"kind": "latency", "seconds": "long"}]}, "seconds is 'long', not a number from 0 to 600"),
+        ({"faults": "throttle"}, 'send {"faults": [...]}'),
+        ({"fault": ["throttle"]}, 'send {"faults": [...]}'),
+        (["throttle"], 'send {"faults": [...]}'),
+        (b"{", "not valid JSON"),
+    ],
+)
+def test_wrong_faults_are_refused_and_none_of_them_is_set(server, connection, document, message):
+    status, answer = control(connection, "POST", document)
+    assert status == 400
+    assert message in answer["message"]
+    assert server.simulator.faults() == []
+    assert server.simulator.failed_requests == 0
+
+
+def test_closing_ends_a_latency_at_once():
+    running = make_server(CostExplorerSimulator(BILL, faults=[parse_fault("latency:seconds=600")]))
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    opened = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=10)
+    opened.request("POST", "/", body=json.dumps(REQUEST), headers=HEADERS)
+    while not running.simulator.faults()[0]["happened"]:
+        time.sleep(0.01)
+    running.shutdown()
+    running.server_close()
+    thread.join(5)
+    assert not thread.is_alive()
     opened.close()
 
 
@@ -271,6 +440,14 @@ def test_wrong_use_is_one_clear_line(tmp_path):
     assert (code, "first day" in message) == (2, True)
     code, message = failed("--replay", str(broken), "--today", "2020-01-01")
     assert (code, "brings its own days" in message) == (2, True)
+    code, message = failed("--fault", "throtle")
+    assert (code, "'throtle' is no fault; there are access-denied, " in message) == (2, True)
+    code, message = failed("--from", str(tmp_path / "nowhere.csv"))
+    assert (code, "nowhere.csv: there is no such file" in message) == (2, True)
+    code, message = failed("--from", str(tmp_path), "--replay", str(broken))
+    assert (code, "--from brings its own bill" in message) == (2, True)
+    code, message = failed("--from", str(tmp_path), "--hourly")
+    assert (code, "tell nothing of hours" in message) == (2, True)
     code, message = failed("--port", "0", "--size", "small", "--truth", str(tmp_path / "no" / "truth.json"))
     assert (code, "cannot write" in message) == (1, True)
 
@@ -290,6 +467,32 @@ def test_the_command_replays_a_recording(tmp_path):
         process.terminate()
         process.communicate(timeout=10)
     assert answer["ResultsByTime"][0]["Groups"] == groups
+    assert process.returncode == 0
+
+
+def test_the_command_answers_from_a_focus_export_with_faults(tmp_path):
+    path = tmp_path / "focus.csv"
+    path.write_text(
+        "BilledCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ServiceName\n"
+        "0.000000000001,EUR,Usage,2026-03-01T05:00:00Z,AWS Lambda\n"
+        "2,EUR,Tax,2026-03-03T00:00:00Z,Tax\n"
+    )
+    arguments = ["--port", "0", "--from", str(path), "--today", "2026-03-03", "--fault", "throttle", "--fault", "reset"]
+    with subprocess.Popen(simulate(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        boto = Boto(process.stdout.readline().strip())
+        request = asked("2026-03-01", "2026-03-03")
+        assert meets(boto.client, request)[0] == "ClientError"
+        assert meets(boto.client, request)[0] == "ConnectionClosedError"
+        answer = boto.get_cost_and_usage(request)
+        boto.client.close()
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+    assert [result["Total"]["UnblendedCost"] for result in answer["ResultsByTime"]] == [
+        {"Amount": "0.000000000001", "Unit": "EUR"},
+        {"Amount": "0", "Unit": "EUR"},
+    ]
+    assert "its today is 2026-03-03" in err
     assert process.returncode == 0
 
 
