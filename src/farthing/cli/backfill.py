@@ -100,12 +100,13 @@ def command(
             on_day=on_day,
         )
     record = result.record
+    noun = "free request" if record.source.kind == "simulated" else "billed request"
     if as_json:
         click.echo(pretty({**builtins(record), "ok": not result.failures}))
     else:
         click.echo(
             f"kept {several(len(record.days_written), 'new day')}, {len(record.days_restated)} restated, "
-            f"{record.days_unchanged} unchanged; {several(record.billed_requests, 'billed request')}"
+            f"{record.days_unchanged} unchanged; {several(record.billed_requests, noun)}"
         )
         if record.days_missing:
             click.echo(f"{several(len(record.days_missing), 'day')} of {period} had no answer", err=True)
