@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,7 @@ class App:
         if url is not None:
             return (SlackChannel(lambda: url, self.settings.environment),)
         if self.settings.slack_secret_name:
-            return (SlackChannel(self._secret_webhook, self.settings.environment),)
+            return (SlackChannel(cache(self._secret_webhook), self.settings.environment),)
         return (TerminalChannel(self._preview, self.settings.environment),)
 
     def reports_folder(self, period: Period, prefix: str) -> Path:
@@ -202,12 +203,12 @@ class App:
         }
 
     def _secret_webhook(self) -> Secret:
-        from farthing.aws import AWS_ERRORS, CONFIG, explain
+        from farthing.aws import AWS_ERRORS, CONFIG_WITHIN_CLAIM, explain
 
         name = self.settings.slack_secret_name or ""
         try:
             session = self._session()
-            client = session.client("secretsmanager", config=CONFIG, region_name=region_of(session))
+            client = session.client("secretsmanager", config=CONFIG_WITHIN_CLAIM, region_name=region_of(session))
             text = client.get_secret_value(SecretId=name)["SecretString"]
         except AWS_ERRORS as error:
             raise explain(error, f"Secrets Manager (secret {name})", "secretsmanager:GetSecretValue") from error
@@ -260,7 +261,7 @@ def open_app(
     if named:
         return _app(environment, read_config(named), named, preview, required)
     local = (folder or Path.cwd()) / CONFIG_NAME
-    if local.is_file():
+    if _is_file(local):
         return _app(environment, read_config(str(local)), str(local), preview, required)
     app = _app(environment, None, CONFIG_NAME, preview, required=())
     stored = app.store.read(CONFIG_KEY)
@@ -303,6 +304,14 @@ def open_store(settings: Settings, config: "Config | None" = None) -> Store:
     folder: Any = importlib.import_module(FOLDER_HOME)
     home: Store = folder.FolderStore(settings.home or folder.default_home())
     return home
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; where nobody may look there is none."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def read_config(name: str) -> str:

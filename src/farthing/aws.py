@@ -33,8 +33,14 @@ from farthing.errors import (
 # jittered backoff. Five attempts take some ten seconds at most, well within a Lambda's time.
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60)
 
+CONFIG_WITHIN_CLAIM = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=5)
+"""For what is asked while an alert is claimed: its 60 s must be enough for this and for three tries of the channel."""
+
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 """Everything that a boto3 call raises by itself; the last is what a proxy's HTML page or half a body becomes."""
+
+LEAST_BOTO3 = "1.35.77"
+"""The first whose put_object knows If-Match."""
 
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 UNKNOWN = {
@@ -89,6 +95,15 @@ CREDENTIAL_ERRORS = (
     UnauthorizedSSOTokenError,
 )
 LOG_IN = "log in again (`aws sso login`, new keys, or a fresh role session) and run again"
+
+
+def writes_conditionally(boto3_version: str) -> bool:
+    """Whether a boto3 of this version knows S3's conditional writes."""
+
+    def ordered(version: str) -> list[int]:
+        return [int(part) for part in version.split(".")[:3]]
+
+    return ordered(boto3_version) >= ordered(LEAST_BOTO3)
 
 
 def explain(error: Exception, service: str, action: str) -> FarthingError:

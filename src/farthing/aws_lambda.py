@@ -4,6 +4,7 @@ The handler raises when the run did not do all it should, so that retries, dead-
 of the same invocation asks Cost Explorer nothing again once the data is stored.
 """
 
+import logging
 import os
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from farthing.app import open_app
 from farthing.collect import RunResult, collect
+from farthing.errors import UsageError
 from farthing.jsontext import builtins
 from farthing.model import ZERO, DailyReport, exact_sum
 from farthing.settings import LAMBDA_REQUIRED
@@ -19,6 +21,10 @@ from farthing.settings import LAMBDA_REQUIRED
 NAMESPACE = "Farthing"
 LARGEST_SERVICES = 10
 """Services that get a metric of their own ($0.30 a month each)."""
+
+
+TALKATIVE = ("botocore", "slack_sdk", "urllib3")
+"""Libraries that log requests and answers at DEBUG, secrets and all: the function's log level is not theirs."""
 
 
 class Context(Protocol):
@@ -41,12 +47,15 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
         FarthingError: the run failed, wholly or in part; the ledger holds what was done.
     """
     del event
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
     environment = os.environ.get("ENVIRONMENT") or "unknown"
     logger = Logger(service="farthing-daily-run", utc=True)
     logger.append_keys(environment=environment, request_id=context.aws_request_id)
     metrics = Metrics(namespace=NAMESPACE)  # no service: it would become a second dimension
     succeeded = False
     try:
+        _require_conditional_writes()
         app = open_app(os.environ, preview=logger.info, required=() if _on_a_laptop() else LAMBDA_REQUIRED)
         result = collect(app.workplace(_stdlib(logger)), invocation=context.aws_request_id)
         _emit(metrics, environment, result)
@@ -64,6 +73,25 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
 def _on_a_laptop() -> bool:
     """Whether the handler was called outside of Lambda, where a local ledger is fine."""
     return "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
+
+
+def _require_conditional_writes() -> None:
+    """The zip leaves boto3 to the runtime, so that an old one is possible; the run loads it anyway.
+
+    Raises:
+        UsageError: two runs could overwrite each other in the bucket.
+    """
+    if not os.environ.get("BUCKET_NAME"):
+        return
+    import boto3
+
+    from farthing.aws import LEAST_BOTO3, writes_conditionally
+
+    if not writes_conditionally(boto3.__version__):
+        raise UsageError(
+            f"this runtime's boto3 {boto3.__version__} cannot write to S3 conditionally: update the function's runtime "
+            f"(python3.11 or newer, not pinned to an old version), or add a layer with boto3 {LEAST_BOTO3} or newer"
+        )
 
 
 def _stdlib(logger: Logger) -> Any:

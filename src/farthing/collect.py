@@ -117,7 +117,7 @@ def fetch_and_store(
         if fresh.date not in period:
             continue
         try:
-            written = reports.write(fresh)
+            written = reports.write(fresh, place.clock())
         except CorruptError as error:
             asked.failures.append(error)
             continue

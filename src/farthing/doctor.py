@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from farthing.alerts.outbox import KEPT_DAYS, Outbox
 from farthing.alerts.outbox import PREFIX as ALERTS_PREFIX
-from farthing.aws import AWS_ERRORS, DENIED, LOG_IN, error_code, explain
+from farthing.aws import AWS_ERRORS, DENIED, LEAST_BOTO3, LOG_IN, error_code, explain
 from farthing.errors import CorruptError, FarthingError, SettingsError
 from farthing.ledger.reports import Reports
 from farthing.ledger.runs import Runs
@@ -58,8 +58,6 @@ RECENT_DAYS = 31
 
 NAMED = 5
 """How many days or names a sentence lists."""
-
-LEAST_BOTO3 = "1.35.77"
 
 _BILLING_VIEW = re.compile(r"arn:aws[a-z-]*:billing::\d{12}:billingview/.{1,43}")
 _ALERT = re.compile(rf"{ALERTS_PREFIX}(\d{{4}}-\d\d-\d\d)/([0-9a-f]{{32}})\.json")

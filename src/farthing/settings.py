@@ -90,6 +90,13 @@ def _text(text: str) -> str:
     return text
 
 
+def _secret_name(text: str) -> str:
+    # A webhook's URL put here by mistake would end up in errors, alerts and AWS's own trail.
+    if "://" in text:
+        raise ValueError("must be the name or the ARN of a secret, not a URL: store the URL in that secret")
+    return text
+
+
 def _amount(text: str) -> Decimal:
     amount = parse_amount(text)
     if amount < 0:
@@ -185,7 +192,7 @@ def webhook(text: str) -> Secret:
 SETTINGS: tuple[Setting, ...] = (
     Setting("BUCKET_NAME", "bucket_name", "bucket_name", _text, "The ledger's S3 bucket. Unset: the ledger is a local folder."),
     Setting("COST_THRESHOLD", "cost_threshold", "cost_threshold", _amount, "Alerts when a day's total BilledCost is above it; in the bill's currency, a day."),
-    Setting("SLACK_SECRET_NAME", "slack_secret_name", "slack_secret_name", _text, "The Secrets Manager secret with Slack's webhook URL: the plain URL, or JSON with a `url` key."),
+    Setting("SLACK_SECRET_NAME", "slack_secret_name", "slack_secret_name", _secret_name, "The Secrets Manager secret with Slack's webhook URL: the plain URL, or JSON with a `url` key."),
     Setting("ENVIRONMENT", "environment", "environment", _one_of(*ENVIRONMENTS), "dev, staging or prod: named in messages and metrics.", "dev"),
     Setting("FARTHING_HOME", "home", "", lambda text: Path(text).expanduser(), "The local ledger's folder.", "the user's data folder"),
     Setting("FARTHING_PREFIX", "prefix", "prefix", _prefix, "What stands before every object's key in the bucket; ends in '/'."),

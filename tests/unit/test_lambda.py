@@ -10,8 +10,9 @@ from moto import mock_aws
 from tests.fakes import DEV, EC2, PROD, S3, ago, http_receiver, report
 from tests.unit.test_collect import Trial, flat
 
+from farthing.aws import writes_conditionally
 from farthing.aws_lambda import _emit, handler, largest_services
-from farthing.errors import FarthingError, SettingsError
+from farthing.errors import FarthingError, SettingsError, UsageError
 
 
 def context(request_id="11111111-2222-3333-4444-555555555555"):
@@ -96,6 +97,21 @@ def test_the_four_settings_are_required_in_the_lambda(monkeypatch, capsys):
         handler({}, context())
     assert {problem.split()[0] for problem in caught.value.problems} == {"BUCKET_NAME", "SLACK_SECRET_NAME"}
     assert metrics(lines(capsys)) == {("RunSucceeded", None): 0}
+
+
+def test_a_runtime_with_an_old_boto3_is_refused_before_anything_is_asked(monkeypatch, capsys):
+    monkeypatch.setenv("BUCKET_NAME", "ledger")
+    monkeypatch.setattr(boto3, "__version__", "1.9.253")
+    with pytest.raises(UsageError, match=r"boto3 1\.9\.253 cannot write .* 1\.35\.77 or newer"):
+        handler({}, context())
+    assert metrics(lines(capsys)) == {("RunSucceeded", None): 0}
+
+
+@pytest.mark.parametrize(
+    ("version", "knows"), [("1.35.76", False), ("1.35.77", True), ("1.36.0", True), ("1.100.2", True), ("2.0.0", True)]
+)
+def test_from_which_boto3_on_writes_are_conditional(version, knows):
+    assert writes_conditionally(version) is knows
 
 
 @pytest.mark.loopback

@@ -92,7 +92,8 @@ class Outbox:
     def refresh(self, alert: Alert) -> None:
         """Brings an alert that nobody was sent yet up to the figures of now; what was sent stays as it was sent.
 
-        One that was withdrawn is over its threshold again: it starts anew.
+        One that was withdrawn is over its threshold again, and one that was suppressed at a time still to come was so
+        by a clock that was wrong: both start anew.
         """
         try:
             opened = self._open(key_of(alert.day, alert.id))
@@ -101,8 +102,10 @@ class Outbox:
         if opened is None:
             return
         before = opened.alert
-        if all(delivery.reason == WITHDRAWN for delivery in before.deliveries.values()):
-            self._replace_quietly(msgspec.structs.replace(alert, created_at=before.created_at), opened.etag)
+        now = self._clock()
+        if all(_to_start_anew(delivery, now) for delivery in before.deliveries.values()):
+            created_at = min(before.created_at, alert.created_at)
+            self._replace_quietly(msgspec.structs.replace(alert, created_at=created_at), opened.etag)
         elif _unsent(before) and before.actual != alert.actual:
             kept = msgspec.structs.replace(alert, deliveries=before.deliveries, created_at=before.created_at)
             self._replace_quietly(kept, opened.etag)
@@ -207,7 +210,9 @@ class Outbox:
         try:
             self._store.replace(key, encode_alert(_with(opened.alert, channel, claim)), opened.etag)
         except ConflictError:
-            return False  # another run was quicker
+            # Another run was quicker; or the write took effect, its answer was lost, and the retry met its own claim.
+            opened = self._open(key)
+            return opened is not None and opened.alert.deliveries.get(channel) == claim
         return True
 
     def _deliver(self, channel: Channel, alerts: Sequence[Alert]) -> None:
@@ -246,6 +251,10 @@ class Outbox:
 def _unsent(alert: Alert) -> bool:
     """Whether no channel has been sent it, or is being sent it."""
     return all(delivery.state in ("pending", "failed") for delivery in alert.deliveries.values())
+
+
+def _to_start_anew(delivery: Delivery, now: datetime) -> bool:
+    return delivery.state == "suppressed" and (delivery.reason == WITHDRAWN or delivery.at > now)
 
 
 def _with(alert: Alert, channel: str, delivery: Delivery) -> Alert:

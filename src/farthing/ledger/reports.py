@@ -341,8 +341,12 @@ class Reports:
             raise corrupt
         return None
 
-    def write(self, fresh: DailyReport) -> Written:
+    def write(self, fresh: DailyReport, now: datetime | None = None) -> Written:
         """Brings a day up to what the source says: creates it, or rewrites it with a revision, or leaves it.
+
+        Args:
+            fresh: the day.
+            now: the time, by which an answer that another run got after this one is known.
 
         Returns:
             What was done, and the report as it now stands in the ledger.
@@ -359,8 +363,10 @@ class Reports:
                 if stored is None:
                     return Written("written", fresh, self._store.create(key, encode_report(fresh)))
                 before = self._decoded(stored.data, fresh.date)
-                # After a conflict the other writer's answer may be the newer one: it stays.
-                if conflict and before.collected_at > fresh.collected_at:
+                # Another run's answer may be the newer one although it was stored first: it stays. One from the future
+                # is a clock's that was ahead, and says nothing.
+                later = fresh.collected_at < before.collected_at
+                if later and (conflict or before.collected_at <= (now or fresh.collected_at)):
                     return Written("unchanged", before, stored.etag)
                 merged = merge(before, fresh)
                 if merged is None:
