@@ -7,13 +7,13 @@ Store first, alert after: a run that dies anywhere leaves whole objects, and the
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
 from farthing.alerts.outbox import Outbox
-from farthing.errors import CorruptError, FarthingError, RequestCapError, RunError
+from farthing.errors import CorruptError, FarthingError, LedgerError, RequestCapError, RunError
 from farthing.judging import Judge
 from farthing.ledger.reports import Reports, Written, lens_prefix, require_same_source
 from farthing.ledger.runs import Runs
@@ -21,6 +21,7 @@ from farthing.ledger.series import DayColumn, Leaf, Series, day_column
 from farthing.model import Alert, DailyReport, LensRun, Period, RunRecord
 from farthing.planning import Plan, plan_daily, plan_lenses
 from farthing.sources import CostSource, OnPage
+from farthing.sources.lenses import spelled
 from farthing.wording import several
 from farthing.workplace import Workplace
 
@@ -71,7 +72,12 @@ class _Run:
 
 
 class Asked(msgspec.Struct):
-    """What one question brought so far, and what went wrong; filled while the question is under way."""
+    """What one question brought so far, and what went wrong; filled while the question is under way.
+
+    ``whole`` tells that every page of the answer came.
+    """
+
+    whole: bool = False
 
     billed_requests: int = 0
     request_ids: tuple[str, ...] = ()
@@ -112,6 +118,7 @@ def fetch_and_store(
     asked.request_ids = tuple(answer.request_ids)
     asked.groups = answer.groups
     asked.page_size_seen = answer.page_size_seen
+    asked.whole = answer.failure is None
     asked.failures += [answer.failure] if answer.failure else []
     for fresh in answer.reports(place.clock()):
         if fresh.date not in period:
@@ -215,8 +222,8 @@ def _ask_lenses(
         try:
             if left < 1:
                 raise RequestCapError(
-                    f"none of the {several(max_requests, 'billed request')} that a run may make is left for it: raise "
-                    "FARTHING_MAX_BILLED_REQUESTS"
+                    f"the cap of {several(max_requests, 'billed request')} leaves none for it: raise "
+                    "FARTHING_MAX_BILLED_REQUESTS, or --max-requests of `farthing backfill`"
                 )
             fetch_and_store(
                 place,
@@ -231,7 +238,7 @@ def _ask_lenses(
         except FarthingError as error:
             asked.failures.append(error)
         for failure in asked.failures:
-            wrapped = RunError(f"the lens {name}: {failure}")
+            wrapped = RunError(f"the lens {spelled(place.lenses[name])}: {failure}")
             wrapped.__cause__ = failure
             failures.append(wrapped)
         lens = LensRun(
@@ -252,6 +259,8 @@ def _ask_lenses(
         )
         details = {"run_id": run.record.id, "lens": name, "pages": lens.billed_requests, "groups": lens.groups}
         place.log.info("lens", extra=details)
+        if any(type(failure) is LedgerError for failure in asked.failures):
+            break  # the home cannot be written: another answer would be paid for and lost
     return failures
 
 
@@ -299,7 +308,7 @@ def collect(
     try:
         totals, broken = _gather(place, run, before, judge, on_page=on_page, on_day=on_day)
         failures += broken
-        found = judge.days(totals)
+        found = judge.days(totals, whole=not broken)
         alerts, over = found.created, found.over
         run.note(
             threshold_breaches=over,
@@ -333,10 +342,12 @@ def _gather(
     """
     cap = place.settings.max_billed_requests
     totals: Mapping[date, Decimal | None]
+    failures: list[FarthingError] = []
     if before and before[0].window is not None:
         place.log.info("resumed", extra={"run_id": run.record.id, "of": before[0].id})
         window = before[0].window
-        totals = dict.fromkeys(window)
+        known = set(Reports(place.store).days(after=window.start - timedelta(days=1)))
+        totals = dict.fromkeys(day for day in window if day in known)
         plan = Plan(window, 0, 0, 0, window)
     else:
         plan = plan_daily(place)
@@ -344,18 +355,26 @@ def _gather(
         _say_plan(place, plan, run.record.id)
         asked = _ask_daily(place, run, plan.period, max_requests=cap, on_page=on_page, on_day=on_day)
         totals = asked.totals
-        if asked.failures:
-            return totals, asked.failures
-    run.reach("stored")
+        failures = asked.failures
+        if not asked.whole:
+            return totals, failures
+    if not asked_again_may_help(failures):
+        run.reach("stored")
     done = {lens.name for earlier in before for lens in earlier.lenses if lens.whole}
     try:
         plans = {name: lens for name, lens in plan_lenses(place, plan).items() if name not in done}
     except FarthingError as error:  # the day itself is stored and is judged all the same
-        return totals, [error]
+        return totals, [*failures, error]
     for lens in plans.values():
         _say_plan(place, lens, run.record.id)
     periods = {name: lens.period for name, lens in plans.items()}
-    return totals, _ask_lenses(place, run, periods, max_requests=cap, on_page=on_page, on_report=judge.note)
+    failures += _ask_lenses(place, run, periods, max_requests=cap, on_page=on_page, on_report=judge.note)
+    return totals, failures
+
+
+def asked_again_may_help(failures: list[FarthingError]) -> bool:
+    """Whether a retry of the same run should ask again: not where only a stored report cannot be read."""
+    return not all(isinstance(failure, CorruptError) for failure in failures)
 
 
 def _first_since(runs: Runs, now: datetime) -> datetime | None:
@@ -427,7 +446,7 @@ def backfill(
     try:
         asked = _ask_daily(place, run, period, max_requests=max_requests, on_page=on_page, on_day=on_day)
         failures += asked.failures
-        if not failures:
+        if asked.whole:
             periods = dict.fromkeys(place.lenses, period)
             failures += _ask_lenses(place, run, periods, max_requests=max_requests, on_page=on_page, on_report=_quiet)
     except FarthingError as error:

@@ -11,6 +11,7 @@ from farthing.ledger.reports import Reports, lens_prefix, require_same_source
 from farthing.ledger.runs import Runs
 from farthing.model import DailyReport, Period
 from farthing.sources import HISTORY_MONTHS, PRICE_PER_REQUEST
+from farthing.sources.lenses import spelled
 from farthing.workplace import Workplace
 
 LEAST_WINDOW_DAYS = 3
@@ -36,7 +37,7 @@ class Plan(msgspec.Struct, frozen=True):
         page_size: the largest page that was ever followed by another, 0 if none was yet.
         wanted: the period before the request cap shrank it; the same if it did not.
         cap: the most billed requests, None without one.
-        lens: the lens that asks, '' for the daily question.
+        lens: the lens that asks, as it is written in the settings; '' for the daily question.
     """
 
     period: Period
@@ -56,6 +57,8 @@ class Plan(msgspec.Struct, frozen=True):
                 f"only {len(self.period)} of {len(self.wanted)} days are asked for ({self.period}), to stay within "
                 f"{self.cap} billed requests"
             )
+        if self.cap is not None and self.cap < 1:
+            return f"the lens {self.lens}: the request cap leaves none for it: raise FARTHING_MAX_BILLED_REQUESTS"
         if self.cap is not None and self.requests > self.cap:
             parts.append(f"even these need about {self.requests} requests, so the newest days will be missing")
         who = f"the lens {self.lens}: " if self.lens else ""
@@ -165,9 +168,11 @@ def plan_lenses(place: Workplace, daily: Plan) -> dict[str, Plan]:
         groups, page_size, newest = learned(reports, runs, today, lens=name)
         if newest is not None:
             require_same_source(newest.source, source.source)
-        cap = place.settings.max_billed_requests - spent - (len(place.lenses) - place_in_line - 1)
+        left = place.settings.max_billed_requests - spent
+        waiting = len(place.lenses) - place_in_line - 1
+        cap = max(1, left - waiting) if left > 0 else 0
         wanted = window(today, place.settings.window_days, reports.days())
         plan = make_plan(wanted, groups, page_size or daily.page_size, max(1, cap))
-        plans[name] = msgspec.structs.replace(plan, lens=name)
+        plans[name] = msgspec.structs.replace(plan, lens=spelled(source), cap=cap)
         spent += plans[name].requests
     return plans

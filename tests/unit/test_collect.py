@@ -578,3 +578,23 @@ def test_series_that_cannot_be_written_fail_no_run(trial):
     trial.store.create = create
     assert trial.run().failures == ()
     assert trial.slack.days == [[ago(1)]]
+
+
+def test_a_retry_judges_the_newest_day_that_was_answered(trial):
+    """The first run died after its days were stored, and AWS had not answered yesterday yet."""
+    del trial.client.bill[ago(1)]
+    trial.client.bill[ago(2)][(EC2, PROD)] = "500"
+    creating = trial.store.create
+
+    def create(key, data):
+        if key.startswith("cost_data/alerts/"):
+            raise KeyboardInterrupt
+        return creating(key, data)
+
+    trial.store.create = create
+    with pytest.raises(KeyboardInterrupt):
+        trial.run("event")
+    trial.store.create = creating
+    result = trial.run("event")
+    assert trial.slack.days == [[ago(2)]]
+    assert result.newest.date == ago(2)

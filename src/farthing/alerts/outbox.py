@@ -38,6 +38,9 @@ KEPT_DAYS = 31
 WITHDRAWN = "no longer over its threshold"
 """Why an alert was suppressed whose day was restated before anybody was sent it."""
 
+SUPERSEDED = "told by another alert: the day is over the threshold net of credits too"
+"""Why an alert before credits was suppressed that nobody was sent."""
+
 MARK_TRIES = 5
 _KEY = re.compile(rf"{PREFIX}\d{{4}}-\d\d-\d\d/[0-9a-f]{{32}}\.json")
 """What an alert is called; an editor's copy beside it is none."""
@@ -106,22 +109,32 @@ class Outbox:
         if all(_to_start_anew(delivery, now) for delivery in before.deliveries.values()):
             created_at = min(before.created_at, alert.created_at)
             self._replace_quietly(msgspec.structs.replace(alert, created_at=created_at), opened.etag)
-        elif _unsent(before) and before.actual != alert.actual:
+        elif _unsent(before):
             kept = msgspec.structs.replace(alert, deliveries=before.deliveries, created_at=before.created_at)
-            self._replace_quietly(kept, opened.etag)
+            if kept != before:
+                self._replace_quietly(kept, opened.etag)
 
-    def withdraw(self, days: set[date], found: set[str], run_id: str) -> None:
-        """Suppresses alerts about these days that nobody was sent yet and that are over no threshold any more."""
-        if not days:
-            return
-        for key in self._keys(min(days)):
+    def withdraw(
+        self, since: date, obsolete: Callable[[Alert], bool], found: set[str], superseded: set[str], run_id: str
+    ) -> None:
+        """Suppresses alerts that nobody was sent yet and that this run would not make any more.
+
+        Args:
+            since: the first day that the run is about.
+            obsolete: whether the run knows enough of an alert's day to say so.
+            found: the ids of the alerts that it would make.
+            superseded: the ids of those that another alert tells instead.
+            run_id: the run.
+        """
+        for key in self._keys(since):
             try:
                 opened = self._open(key)
             except CorruptError:
                 continue  # the drain says it
-            if opened is None or opened.alert.day not in days or opened.alert.id in found or not _unsent(opened.alert):
+            if opened is None or opened.alert.id in found or not _unsent(opened.alert) or not obsolete(opened.alert):
                 continue
-            now = Delivery("suppressed", self._clock(), run_id, reason=WITHDRAWN)
+            reason = SUPERSEDED if opened.alert.id in superseded else WITHDRAWN
+            now = Delivery("suppressed", self._clock(), run_id, reason=reason)
             deliveries = dict.fromkeys(opened.alert.deliveries, now)
             self._replace_quietly(msgspec.structs.replace(opened.alert, deliveries=deliveries), opened.etag)
 
@@ -254,7 +267,7 @@ def _unsent(alert: Alert) -> bool:
 
 
 def _to_start_anew(delivery: Delivery, now: datetime) -> bool:
-    return delivery.state == "suppressed" and (delivery.reason == WITHDRAWN or delivery.at > now)
+    return delivery.state == "suppressed" and (delivery.reason in (WITHDRAWN, SUPERSEDED) or delivery.at > now)
 
 
 def _with(alert: Alert, channel: str, delivery: Delivery) -> Alert:

@@ -123,7 +123,13 @@ def alert_for(
 
 
 def summary_for(
-    report: DailyReport, history: Mapping[date, DayAmounts], situation: Situation, *, month_to_date: Decimal
+    report: DailyReport,
+    history: Mapping[date, DayAmounts],
+    situation: Situation,
+    *,
+    month_to_date: Decimal,
+    days_known: int,
+    watched: bool,
 ) -> Alert:
     """The message of a quiet day; it goes through the outbox like an alert, so that it is sent once.
 
@@ -132,6 +138,8 @@ def summary_for(
         history: earlier days.
         situation: what the policy knows of the run.
         month_to_date: the sum from the first of the day's month to the day.
+        days_known: of how many days it is the sum.
+        watched: whether there is a threshold at all.
     """
     scope = Scope()
     usual = usual_of(report, scope, history)
@@ -145,6 +153,8 @@ def summary_for(
             f", {signed(change)}{by} against the usual {money(amount, report.currency)} "
             f"(median of {days} {report.date:%A}s before)"
         )
+    lacking = f" ({days_known} of {report.date.day} days are known)" if days_known < report.date.day else ""
+    verdict = "nothing on this day is over a threshold" if watched else "no threshold is set"
     return Alert(
         id=alert_id(SUMMARY, SUMMARY_RULE, scope, report.date),
         kind=SUMMARY,
@@ -162,7 +172,7 @@ def summary_for(
         repeated=False,
         reason=(
             f"{money(report.total(), report.currency)} on {report.date}{against}; "
-            f"{money(month_to_date, report.currency)} since the first of the month"
+            f"{money(month_to_date, report.currency)} since the first of the month{lacking}; {verdict}"
         ),
         cause=largest_rise(report, scope, history),
         services=breakdown(report, scope, history, by_account=False),

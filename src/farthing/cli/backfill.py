@@ -34,7 +34,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
     "--max-requests",
     type=click.IntRange(1),
     metavar="N",
-    help="Stop after N billed requests; default: twice the estimate, at least 10.",
+    help="Stop after N billed requests; default: for each question twice the estimate, at least 10.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the first billed request.")
 @click.option("--json", "as_json", is_flag=True, help="The run record as JSON.")
@@ -61,22 +61,25 @@ def command(
     period = Period(first, last)
     place = app.workplace()
     reports = Reports(place.store)
+    homes = {name: Reports(place.store, lens_prefix(name)) for name in place.lenses}
     if missing_only:
-        present = set(reports.days())
+        present = set(reports.days()).intersection(*(home.days() for home in homes.values()))
         missing = [day for day in period if day not in present]
         if not missing:
             click.echo(f"no day of {period} is missing", err=True)
             return 0
         period = Period(missing[0], Period.of_day(missing[-1]).end)
-    groups, page_size, _ = learned(reports, Runs(place.store), today)
+    runs = Runs(place.store)
+    groups, page_size, _ = learned(reports, runs, today)
     plan = make_plan(period, groups, page_size)
-    # A lens that the ledger does not know yet is taken to be as large as the daily question.
-    sizes = [
-        learned(Reports(place.store, lens_prefix(name)), Runs(place.store), today, lens=name) for name in place.lenses
-    ]
-    requests = plan.requests + sum(
-        make_plan(period, rows or groups, page or page_size).requests for rows, page, _ in sizes
-    )
+    plans = [plan]
+    for name, home in homes.items():
+        # A lens that the ledger does not know yet is taken to be as large as the daily question.
+        rows, page, _ = learned(home, runs, today, lens=name)
+        plans.append(make_plan(period, rows or groups, page or page_size))
+    requests = sum(one.requests for one in plans)
+    # Of an empty ledger the estimate is only the least that it can be, so each question has room of its own.
+    room = sum(max(2 * one.requests, place.settings.max_billed_requests) for one in plans)
     price = (
         "nothing (simulated)"
         if place.source.source.kind == "simulated"
@@ -94,7 +97,7 @@ def command(
         result = backfill(
             place,
             period,
-            max_requests=max_requests or max(2 * requests, place.settings.max_billed_requests),
+            max_requests=max_requests or room,
             invocation=app.invocation(),
             on_page=on_page,
             on_day=on_day,
@@ -108,6 +111,9 @@ def command(
             f"kept {several(len(record.days_written), 'new day')}, {len(record.days_restated)} restated, "
             f"{record.days_unchanged} unchanged; {several(record.billed_requests, noun)}"
         )
+        for lens in record.lenses:
+            told = f"{several(len(lens.days_written), 'new day')}, {len(lens.days_restated)} restated"
+            click.echo(f"lens {lens.name}: {told}, {lens.days_unchanged} unchanged")
         if record.days_missing:
             click.echo(f"{several(len(record.days_missing), 'day')} of {period} had no answer", err=True)
     result.require_success()

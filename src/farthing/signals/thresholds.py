@@ -52,6 +52,13 @@ BREAKDOWN_ROWS = 10
 CREDIT_TYPES = frozenset({"credit", "refund"})
 """Cost Explorer's record types that lower a bill without anything having been used less."""
 
+CREDITS_TOLERANCE = Decimal("0.01")
+"""In the bill's currency: the record-type lens is believed about a day whose BilledCost it tells as near as this. Cost
+Explorer rounds each group of an answer, so two groupings of one bill may differ in the last decimals."""
+
+BEFORE_CREDITS = ", before credits"
+"""The end of the name of a rule that judges the day before credits."""
+
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
 
@@ -103,41 +110,74 @@ def amounts_of(report: DailyReport) -> DayAmounts:
     return DayAmounts(report.currency, {charge.keys: report.amount(charge) for charge in report.charges})
 
 
-def credits_by_service(report: DailyReport) -> dict[str, Decimal]:
-    """What credits and refunds took off each service on a day, from a report of the record-type lens."""
+class Credits(msgspec.Struct, frozen=True):
+    """What credits and refunds took off a day, by service: not positive.
+
+    ``billed`` is the day's BilledCost as the same answer told it.
+    """
+
+    currency: str
+    billed: Decimal
+    by_service: Mapping[str, Decimal]
+
+    @property
+    def total(self) -> Decimal:
+        """Of all services."""
+        return exact_sum(self.by_service.values())
+
+    def same_money(self, billed: Decimal, currency: str | None) -> bool:
+        """Whether a day with this BilledCost is the day that these credits were told of."""
+        near = abs(exact_difference(billed, self.billed)) <= CREDITS_TOLERANCE
+        return near and currency in (None, self.currency)
+
+
+def credits_of(report: DailyReport) -> Credits:
+    """The credits and refunds in a report of the record-type lens."""
     parts: dict[str, list[Decimal]] = {}
     for charge in report.charges:
         service, record_type = charge.keys
         if record_type.strip().casefold() in CREDIT_TYPES:
             parts.setdefault(service, []).append(report.amount(charge))
-    return {service: exact_sum(amounts) for service, amounts in parts.items()}
+    by_service = {service: exact_sum(amounts) for service, amounts in parts.items()}
+    return Credits(report.currency, report.total(), by_service)
 
 
-def before_credits(report: DailyReport, taken_off: Mapping[str, Decimal]) -> DailyReport:
-    """The day as it would be without its credits and refunds, by service: no source tells them by account too.
+def before_credits(day: DayAmounts, told: Credits) -> DayAmounts:
+    """A day as it would be without its credits and refunds, by service: no source tells them by account too."""
+    parts: dict[str, list[Decimal]] = {service: [-amount] for service, amount in told.by_service.items()}
+    for (service, _), amount in day.leaves.items():
+        parts.setdefault(service, []).append(amount)
+    return DayAmounts(day.currency, {(service, ""): exact_sum(amounts) for service, amounts in parts.items()})
 
-    Args:
-        report: the day, net.
-        taken_off: of :func:`credits_by_service`.
-    """
-    parts: dict[str, list[Decimal]] = {service: [-amount] for service, amount in taken_off.items()}
-    for charge in report.charges:
-        parts.setdefault(charge.service_name, []).append(report.amount(charge))
+
+def report_before_credits(report: DailyReport, told: Credits) -> DailyReport:
+    """The same of a whole report; it has BilledCost alone, and no accounts."""
+    leaves = before_credits(amounts_of(report), told).leaves
     return daily_report(
         report.date,
         currency=report.currency,
         estimated=report.estimated,
         collected_at=report.collected_at,
         metrics=(BILLED_COST,),
-        charges=[Charge((service, ""), None, (exact_sum(amounts),)) for service, amounts in parts.items()],
+        charges=[Charge(keys, None, (amount,)) for keys, amount in leaves.items()],
         source=report.source,
     )
+
+
+def before_credits_name(name: str) -> str:
+    """What the rule of that name is called where it judges the day before credits."""
+    return name + BEFORE_CREDITS
+
+
+def net_name(name: str) -> str:
+    """The other way round."""
+    return name.removesuffix(BEFORE_CREDITS)
 
 
 def rules_before_credits(rules: Iterable[ThresholdRule]) -> tuple[ThresholdRule, ...]:
     """The rules that can be judged before credits, under names of their own: those that watch no account."""
     return tuple(
-        msgspec.structs.replace(rule, name=f"{rule.name}, before credits") for rule in rules if rule.account is None
+        msgspec.structs.replace(rule, name=before_credits_name(rule.name)) for rule in rules if rule.account is None
     )
 
 
@@ -319,8 +359,8 @@ def largest_rise(report: DailyReport, scope: Scope, history: Mapping[date, DayAm
     if rise <= 0:
         return ""
     account = charge.sub_account_name or charge.sub_account_id
-    usual_day = f"its usual {report.date:%A}"
-    return f"Largest rise: {charge.service_name} in {account}, {money(rise, report.currency)} above {usual_day}."
+    where = f"{charge.service_name} in {account}" if account else charge.service_name
+    return f"Largest rise: {where}, {money(rise, report.currency)} above its usual {report.date:%A}."
 
 
 def _in_scope(scope: Scope, key: tuple[str, str]) -> bool:
@@ -349,6 +389,11 @@ def parse_rules(value: Any, where: str, problems: list[str]) -> tuple[ThresholdR
         if (rule := _rule(table, f"threshold {number} in {where}", problems))
     ]
     names = [rule.name for rule in rules]
+    for name in names:
+        if name.endswith(BEFORE_CREDITS):
+            problems.append(
+                f"a threshold in {where} is named {name!r}: names that end so are kept for days before credits"
+            )
     if TOTAL in names:
         problems.append(f"a threshold in {where} is named {TOTAL!r}, which is COST_THRESHOLD's: give it another name")
     for name in sorted({name for name in names if names.count(name) > 1}):

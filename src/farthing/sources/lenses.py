@@ -11,6 +11,8 @@ import re
 
 import msgspec
 
+from farthing.sources import CostSource
+
 SPELLINGS = "region, record-type, tag:KEY, category:NAME"
 _PLAIN = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
 
@@ -70,6 +72,12 @@ def lens_of(column: str) -> Lens | None:
         if column.startswith(prefix) and column != prefix:
             return parse_lens(f"{kind}:{column.removeprefix(prefix)}")
     return None
+
+
+def spelled(source: CostSource) -> str:
+    """How the lens that a source asks for is written, '' for the daily question."""
+    lens = lens_of(source.source.group_by[1])
+    return lens.spelled if lens else ""
 
 
 def _folder(kind: str, key: str) -> str:
