@@ -214,7 +214,7 @@ class Judge:
         for day in sorted(totals, key=lambda day: (day.weekday(), day)) if rules else ():
             if self._surely_quiet(rules, day, totals[day]):
                 judged.add(day)
-                if self._credits:
+                if self._credits is not None:
                     judged_before_credits.add(day)
                 continue
             report = self._read(day)
@@ -245,7 +245,7 @@ class Judge:
         if total is None:
             return False
         gross = total
-        if self._credits:
+        if self._credits is not None:
             told = self._credits.of(day, total)
             if told is None:
                 return False
@@ -264,8 +264,8 @@ class Judge:
         Returns:
             Whether it was judged before credits too.
         """
-        told = self._credits.of(report.date, report.total(), report.currency) if self._credits else None
-        if self._credits and told is None:
+        told = self._credits.of(report.date, report.total(), report.currency) if self._credits is not None else None
+        if self._credits is not None and told is None:
             self._place.log.info("credits unknown", extra={"run_id": self._run_id, "day": str(report.date)})
         taken_off = told.total if told else None
         for breach in judge(report, rules, self._history):

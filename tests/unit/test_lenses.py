@@ -558,3 +558,18 @@ def test_many_percentages_read_each_day_once():
     days = [key for key in reads if key.startswith("cost_data/daily/")]
     # To plan, to merge, to judge and as an earlier day of the weekday; never once for each rule.
     assert max(days.count(key) for key in set(days)) <= 4
+
+
+def test_judging_lists_nothing_for_each_day():
+    trial = with_credits()
+    trial.run()
+    listed = []
+    listing = trial.store.keys
+
+    def keys(prefix, after=""):
+        listed.append(prefix)
+        return listing(prefix, after)
+
+    trial.store.keys = keys
+    trial.run()
+    assert listed.count("cost_data/lenses/record-type/") <= 3
