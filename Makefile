@@ -33,7 +33,8 @@ format: $(VENV)/.dev  ## ruff's formatter and its safe fixes
 bench: $(VENV)/.dev $(TOOLS)/.tools  ## speed and memory, each against a named reference in the same run
 	$(BIN)/python -m bench $(ARGS)
 
-package: $(VENV)/.dev  ## the wheel and the sdist, and the tests of the built wheel
+package: $(VENV)/.dev $(TOOLS)/.tools  ## the Lambda artifact into dist/; tests of it, of the wheel and of the sdist
+	$(BIN)/python tools/build_lambda.py
 	$(BIN)/python -m pytest -m packaging -p no:xdist tests/packaging $(ARGS)
 
 docs: $(VENV)/.dev  ## writes the generated pages of docs/reference anew

@@ -1,27 +1,37 @@
 """The Lambda entry as Lambda runs it with 256 MB: that much memory and 0.145 of a CPU, held by a cgroup.
 
 The ledger is on a local S3 (MiniStack), Cost Explorer is the simulator; neither is in the cgroup. The reference is the
-bare boto3 loop of :mod:`bench.daily_run` in the same cgroup.
+bare boto3 loop of :mod:`bench.daily_run` in the same cgroup. 'zip' is the artifact under AWS's runtime client
+(awslambdaric), which asks a local Runtime API for its events: cold is from the process's start to the first answer, on
+an empty ledger; warm is the next event in the same process.
 
 A cgroup needs root on Linux. Without it the benchmark says so and measures without the limits.
 """
 
 import os
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import boto3
-from tests.integration.servers import ministack
+from tests.integration.servers import ministack, tool
 
+from bench.artifact import unzipped
 from bench.daily_run import BARE_LOOP, TODAY, Measured, measure, median, simulator
+from bench.runtime_api import runtime_api
 
 MEMORY_MB = 256
 CPU = 0.145
 """Of one CPU: Lambda gives 1769 MB a whole one."""
+
+TIMEOUT_SECONDS = 300.0
+"""The function's timeout by default."""
 
 PERIOD_MICROSECONDS = 100_000
 ROOT = Path("/sys/fs/cgroup")
@@ -80,15 +90,70 @@ def limited(memory_mb: int, cpu: float) -> Iterator[Limits | None]:
             folder.rmdir()
 
 
+def in_the_runtime(
+    task: Path, environment: dict[str, str], before: Callable[[], None] | None = None, name: str = "run"
+) -> tuple[Measured, Measured]:
+    """The artifact's cold and its warm invocation under awslambdaric; one that fails ends the benchmark.
+
+    Args:
+        task: the unpacked artifact.
+        environment: its variables.
+        before: called in the child between fork and exec.
+        name: of the invocations.
+
+    Returns:
+        Wall and CPU of each; the memory of both is the process's peak.
+    """
+    with runtime_api() as api:
+        function = {
+            **environment,
+            "AWS_LAMBDA_FUNCTION_NAME": "farthing",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
+            "AWS_LAMBDA_RUNTIME_API": api.address,
+            "LAMBDA_TASK_ROOT": str(task),
+            "PYTHONPATH": str(task),
+            "PYTHONDONTWRITEBYTECODE": "1",  # /var/task is read-only
+        }
+        command = [tool("python"), "-m", "awslambdaric", "farthing.aws_lambda.handler"]
+        started = time.perf_counter()
+        with subprocess.Popen(
+            command, env=function, cwd=task, stdout=subprocess.DEVNULL, preexec_fn=before, start_new_session=True
+        ) as process:
+            try:
+                marks = [(started, 0.0)]
+                for number in (1, 2):
+                    answer = api.invoke(f"{name}-{number}", {"source": "aws.events"}, TIMEOUT_SECONDS)
+                    if answer.kind != "response":
+                        raise SystemExit(f"the artifact's invocation {number} ended in {answer.kind}: {answer.body}")
+                    marks.append((time.perf_counter(), _cpu_seconds(process.pid)))
+                peak = _peak_mb(process.pid)
+            finally:
+                process.kill()
+    cold, warm = (Measured(after[0] - before_[0], after[1] - before_[1], peak) for before_, after in pairwise(marks))
+    return cold, warm
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _peak_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
 def compare(size: str, rounds: int, memory_mb: int, cpu: float) -> dict[str, Measured]:
     """The medians of the bare loop and of the handler: on an empty ledger, and on the next day's."""
-    found: dict[str, list[Measured]] = {"bare loop": [], "first run": [], "second run": []}
+    names = ("bare loop", "first run", "second run", "zip, cold", "zip, warm")
+    found: dict[str, list[Measured]] = {name: [] for name in names}
     with (
         tempfile.TemporaryDirectory() as folder,
         ministack(Path(folder)) as aws,
         simulator(size) as url,
         limited(memory_mb, cpu) as limits,
     ):
+        task = unzipped(Path(folder) / "artifact")
         script = Path(folder) / "bare.py"
         script.write_text(BARE_LOOP)
         dump = [sys.executable, str(script), str(Path(folder) / "dump.json")]
@@ -121,8 +186,13 @@ def compare(size: str, rounds: int, memory_mb: int, cpu: float) -> dict[str, Mea
             for name in ("first run", "second run"):
                 command = [sys.executable, "-c", HANDLER, f"{name} {number}"]
                 found[name].append(measure(command, environment, join))
-            days = s3.list_objects_v2(Bucket=bucket, Prefix="cost_data/daily/")["KeyCount"]
-            assert days == 14, f"{days} days are in the ledger, not 14"
+            s3.create_bucket(Bucket=f"{bucket}-zip")
+            both = in_the_runtime(task, {**shared, "BUCKET_NAME": f"{bucket}-zip"}, join)
+            found["zip, cold"].append(both[0])
+            found["zip, warm"].append(both[1])
+            for one in (bucket, f"{bucket}-zip"):
+                days = s3.list_objects_v2(Bucket=one, Prefix="cost_data/daily/")["KeyCount"]
+                assert days == 14, f"{days} days are in {one}, not 14"
     return {name: median(measured) for name, measured in found.items()}
 
 
@@ -134,5 +204,6 @@ def main(sizes: tuple[str, ...], rounds: int, memory_mb: int = MEMORY_MB, cpu: f
         measured = compare(size, rounds, memory_mb, cpu)
         for name, one in measured.items():
             print(f"{size:8} {name:12} {one.wall:8.2f} {one.cpu:8.2f} {one.memory:8.0f}")
-        ratios = (mine / theirs for mine, theirs in zip(measured["first run"], measured["bare loop"], strict=True))
-        print(f"{size:8} {'ratio':12} " + " ".join(f"{ratio:8.2f}" for ratio in ratios), flush=True)
+        for name in ("first run", "zip, cold"):
+            ratios = (mine / theirs for mine, theirs in zip(measured[name], measured["bare loop"], strict=True))
+            print(f"{size:8} {f'{name} x':12} " + " ".join(f"{ratio:8.2f}" for ratio in ratios), flush=True)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 CONFIG_NAME = "farthing.toml"
 CONFIG_KEY = "config/farthing.toml"
 
+ROLE_ACTIONS = ("sts:AssumeRole",)
+SECRET_ACTIONS = ("secretsmanager:GetSecretValue",)
+
 # Loaded by name when wanted: the Lambda's import closure has no local folder, the laptop's start no AWS.
 FOLDER_HOME = "farthing.ledger.folder"
 S3_HOME = "farthing.ledger.s3"
@@ -133,16 +136,23 @@ class App:
         return self._cost_explorer
 
     def channels(self) -> tuple[Channel, ...]:
-        """Slack where a webhook is set, else the terminal."""
+        """Slack where a webhook is set, SNS where a topic is, the terminal where neither is."""
         from farthing.alerts.channels.slack import SlackChannel
         from farthing.alerts.channels.terminal import TerminalChannel
 
+        environment = self.settings.environment
+        channels: list[Channel] = []
         url = self.settings.slack_webhook_url
         if url is not None:
-            return (SlackChannel(lambda: url, self.settings.environment),)
-        if self.settings.slack_secret_name:
-            return (SlackChannel(cache(self._secret_webhook), self.settings.environment),)
-        return (TerminalChannel(self._preview, self.settings.environment),)
+            channels.append(SlackChannel(lambda: url, environment))
+        elif self.settings.slack_secret_name:
+            channels.append(SlackChannel(cache(self._secret_webhook), environment))
+        topic = self.settings.sns_topic_arn
+        if topic is not None:
+            from farthing.alerts.channels.sns import SnsChannel
+
+            channels.append(SnsChannel(cache(lambda: self._topic_client(topic)), topic, environment))
+        return tuple(channels) or (TerminalChannel(self._preview, environment),)
 
     def reports_folder(self, period: Period, prefix: str) -> Path:
         """A local folder with a period's reports below ``prefix``; for a bucket, a copy that ends with the process."""
@@ -193,7 +203,7 @@ class App:
         try:
             answer = session.client("sts", **arguments).assume_role(RoleArn=role, RoleSessionName="farthing")
         except AWS_ERRORS as error:
-            raise explain(error, f"STS (role {role})", "sts:AssumeRole") from error
+            raise explain(error, f"STS (role {role})", ROLE_ACTIONS[0]) from error
         given = answer["Credentials"]
         return {
             **arguments,
@@ -201,6 +211,15 @@ class App:
             "aws_secret_access_key": given["SecretAccessKey"],
             "aws_session_token": given["SessionToken"],
         }
+
+    def _topic_client(self, topic: str) -> Any:
+        from farthing.alerts.channels.sns import CLIENT_CONFIG, delivery_error, region_of_topic
+        from farthing.aws import AWS_ERRORS
+
+        try:
+            return self._session().client("sns", config=CLIENT_CONFIG, region_name=region_of_topic(topic))
+        except AWS_ERRORS as error:  # half a pair of keys
+            raise delivery_error(error, topic) from error
 
     def _secret_webhook(self) -> Secret:
         from farthing.aws import AWS_ERRORS, CONFIG_WITHIN_CLAIM, explain
@@ -211,7 +230,7 @@ class App:
             client = session.client("secretsmanager", config=CONFIG_WITHIN_CLAIM, region_name=region_of(session))
             text = client.get_secret_value(SecretId=name)["SecretString"]
         except AWS_ERRORS as error:
-            raise explain(error, f"Secrets Manager (secret {name})", "secretsmanager:GetSecretValue") from error
+            raise explain(error, f"Secrets Manager (secret {name})", SECRET_ACTIONS[0]) from error
         except KeyError:
             raise SettingsError(
                 [f"the secret {name} (SLACK_SECRET_NAME) is binary: store the webhook's URL as text"]

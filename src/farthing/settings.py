@@ -4,6 +4,7 @@ Each setting is one row of :data:`SETTINGS`; the reference page of the documenta
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     environment: str = "dev"
     slack_secret_name: str | None = None
     slack_webhook_url: Secret | None = None
+    sns_topic_arn: str | None = None
     source: str = "cost-explorer"
     scope: str | None = None
     simulated_size: str = "medium"
@@ -165,6 +167,12 @@ def _arn(text: str) -> str:
     return text
 
 
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", text):
+        raise ValueError("must be a standard SNS topic's ARN (arn:aws:sns:REGION:ACCOUNT:NAME)")
+    return text
+
+
 def _prefix(text: str) -> str:
     if text.startswith("/") or (text and not text.endswith("/")):
         raise ValueError("must end in '/' and not begin with it")
@@ -202,6 +210,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_SIMULATED_SIZE", "simulated_size", "simulated_size", _one_of(*SIZES), "The simulated organisation's size: small, medium or large.", "medium"),
     Setting("FARTHING_SIMULATED_SEED", "simulated_seed", "simulated_seed", _whole(0, 2**31 - 1), "The simulated organisation's seed: the same seed gives the same bill.", "1"),
     Setting("FARTHING_SLACK_WEBHOOK_URL", "slack_webhook_url", "", webhook, "Slack's webhook URL, for local runs. A secret: environment only."),
+    Setting("FARTHING_SNS_TOPIC_ARN", "sns_topic_arn", "sns_topic_arn", _topic, "Publishes every alert to this SNS topic, beside Slack where that is set."),
     Setting("FARTHING_CE_ROLE_ARN", "ce_role_arn", "ce_role_arn", _arn, "Reads Cost Explorer through this role, e.g. one in the payer account."),
     Setting("FARTHING_BILLING_VIEW_ARN", "billing_view_arn", "billing_view_arn", _arn, "Asks Cost Explorer for this billing view instead of the account's own."),
     Setting("FARTHING_WINDOW_DAYS", "window_days", "window_days", _whole(3, 92), "How many days back each daily run asks again, because AWS restates days. A gap in the ledger widens it.", "14; until the 15th back to the first of the month before"),

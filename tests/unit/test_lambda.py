@@ -1,6 +1,7 @@
 """The Lambda entry over a simulated organisation and a local or (moto's) S3 ledger."""
 
 import json
+import logging
 from types import SimpleNamespace
 
 import boto3
@@ -39,6 +40,8 @@ def metrics(documents):
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch):
+    # Powertools' logger keeps writing to the stdout of the first test that made it, whichever that was.
+    logging.Logger.manager.loggerDict.pop("farthing-daily-run", None)
     monkeypatch.setenv("ENVIRONMENT", "dev")
     monkeypatch.setenv("FARTHING_SOURCE", "simulated")
     monkeypatch.setenv("FARTHING_SIMULATED_SIZE", "small")

@@ -18,6 +18,11 @@ from farthing.ledger.store import Entry, Stored, checked
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+READ_ACTIONS = ("s3:GetObject",)
+WRITE_ACTIONS = ("s3:PutObject",)
+LIST_ACTIONS = ("s3:ListBucket",)
+"""Without it, S3 answers for a key that is not there as if access were denied."""
+
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 
 READERS = 8
@@ -51,9 +56,9 @@ class S3Store:
         except ClientError as error:
             if error_code(error) in ("NoSuchKey", "404"):
                 return None
-            raise self._explained(error, "s3:GetObject") from error
+            raise self._explained(error, READ_ACTIONS[0]) from error
         except AWS_ERRORS as error:
-            raise self._explained(error, "s3:GetObject") from error
+            raise self._explained(error, READ_ACTIONS[0]) from error
 
     def read_many(self, keys: Iterable[str]) -> Iterator[Stored | None]:  # noqa: D102
         ahead: deque[Future[Stored | None]] = deque()
@@ -92,7 +97,7 @@ class S3Store:
                 for item in page.get("Contents", []):
                     yield Entry(item["Key"].removeprefix(self._prefix), item["ETag"])
         except AWS_ERRORS as error:
-            raise self._explained(error, "s3:ListBucket") from error
+            raise self._explained(error, LIST_ACTIONS[0]) from error
 
     def locate(self, key: str) -> str:  # noqa: D102
         return f"s3://{self._bucket}/{self._name(key)}"
@@ -115,9 +120,9 @@ class S3Store:
             # An object that is gone answers If-Match with 404: to the writer it is the same conflict.
             if error_code(error) in CONFLICTS or ("IfMatch" in condition and error_code(error) in ("NoSuchKey", "404")):
                 raise ConflictError(f"{self.locate(key)} was written by somebody else in between; run again") from error
-            raise self._explained(error, "s3:PutObject") from error
+            raise self._explained(error, WRITE_ACTIONS[0]) from error
         except AWS_ERRORS as error:
-            raise self._explained(error, "s3:PutObject") from error
+            raise self._explained(error, WRITE_ACTIONS[0]) from error
 
     def _explained(self, error: Exception, action: str) -> FarthingError:
         if isinstance(error, ClientError) and error_code(error) == "NoSuchBucket":

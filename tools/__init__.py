@@ -1,0 +1,1 @@
+"""Tools of the house: the artifact, the locks, the generated pages."""
