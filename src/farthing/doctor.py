@@ -18,14 +18,16 @@ from urllib.parse import urlsplit
 import msgspec
 from botocore.exceptions import ClientError
 
-from farthing.alerts.outbox import KEPT_DAYS, Outbox
+from farthing.alerts.channels.sns import explained, region_of_topic
+from farthing.alerts.outbox import CLAIM_SECONDS, KEPT_DAYS, Outbox
 from farthing.alerts.outbox import PREFIX as ALERTS_PREFIX
 from farthing.aws import AWS_ERRORS, DENIED, LEAST_BOTO3, LOG_IN, error_code, explain
 from farthing.errors import CorruptError, FarthingError, SettingsError
-from farthing.ledger.reports import Reports
+from farthing.ledger.reports import PREFIX, Reports, lens_prefix
 from farthing.ledger.runs import Runs
 from farthing.ledger.store import Store
-from farthing.model import DailyReport, RunRecord, exact_sum
+from farthing.ledger.totals import lens_names
+from farthing.model import Delivery, RunRecord, exact_sum
 from farthing.planning import Plan
 from farthing.settings import SETTINGS, Secret, Settings, load
 from farthing.signals.thresholds import names_in, unmatched
@@ -84,6 +86,16 @@ class Found(msgspec.Struct, frozen=True):
     state: State
     says: str
     mend: str = ""
+
+
+class _Recent(msgspec.Struct, frozen=True):
+    """What is kept of the newest reports, which are too large to be held together.
+
+    ``names`` are services and accounts as rules are compared with them; ``unreadable`` a sentence for each broken one.
+    """
+
+    names: frozenset[str]
+    unreadable: tuple[str, ...]
 
 
 class Software(msgspec.Struct, frozen=True):
@@ -151,7 +163,9 @@ def examine(place: Surroundings) -> Iterator[Found]:
         ("billing view", examination.billing_view, PATIENCE_SECONDS),
         ("cost explorer", examination.cost_explorer, PATIENCE_SECONDS),
         ("slack", examination.slack, PATIENCE_SECONDS),
+        ("sns", examination.sns, PATIENCE_SECONDS),
         ("days", examination.days, READING_SECONDS),
+        ("lenses", examination.lenses, READING_SECONDS),
         ("runs", examination.runs, PATIENCE_SECONDS),
         ("alerts", examination.alerts, PATIENCE_SECONDS),
         ("thresholds", examination.thresholds, READING_SECONDS),
@@ -227,6 +241,10 @@ class _Examination:
     def _store(self) -> Store:
         return self._place.store()
 
+    @cached_property
+    def _workplace(self) -> Workplace:
+        return self._place.workplace(self._store)
+
     # What is needed at all
 
     @property
@@ -245,7 +263,9 @@ class _Examination:
 
     @property
     def _needs_aws(self) -> bool:
-        return self._asks_cost_explorer or self._settings.bucket_name is not None or self._uses_secret
+        settings = self._settings
+        asks_others = settings.bucket_name is not None or settings.sns_topic_arn is not None or self._uses_secret
+        return self._asks_cost_explorer or asks_others
 
     @cached_property
     def _credentials_found(self) -> bool:
@@ -365,7 +385,7 @@ class _Examination:
             yield Found("credentials", "failed", "no AWS credentials were found", mend)
             return
         settings = self._settings
-        local_only = not (settings.bucket_name or self._uses_secret or settings.ce_role_arn)
+        local_only = not (settings.bucket_name or self._uses_secret or settings.ce_role_arn or settings.sns_topic_arn)
         if self._own_endpoint and local_only:
             yield Found(
                 "credentials", "ok", "there are some; another endpoint than AWS's is asked, so not who they are"
@@ -539,7 +559,8 @@ class _Examination:
         """Whether the webhook can be read and its host reached. No message is sent."""
         url = self._settings.slack_webhook_url
         if url is None and not self._uses_secret:
-            yield Found("slack", "not needed", "no webhook is set: alerts are shown on the terminal")
+            where = "go to SNS" if self._settings.sns_topic_arn else "are shown on the terminal"
+            yield Found("slack", "not needed", f"no webhook is set: alerts {where}")
             return
         if url is None:
             if missing := self._unsigned("slack"):
@@ -568,6 +589,32 @@ class _Examination:
                 return
         yield self._reached(url)
 
+    def sns(self) -> Iterator[Found]:
+        """Whether the topic is there. No message is sent."""
+        topic = self._settings.sns_topic_arn
+        if topic is None:
+            yield Found("sns", "not needed", "FARTHING_SNS_TOPIC_ARN is not set")
+            return
+        if missing := self._unsigned("sns"):
+            yield missing
+            return
+        try:
+            client = self._place.client("sns", region_name=region_of_topic(topic))
+            attributes = client.get_topic_attributes(TopicArn=topic)["Attributes"]
+        except AWS_ERRORS as error:
+            if isinstance(error, ClientError) and error_code(error).startswith("AuthorizationError"):
+                says = f"this identity may not look at the topic {topic}; publishing needs sns:Publish alone"
+                yield Found("sns", "warning", says, "`farthing alerts test` tells whether it may publish")
+                return
+            yield Found("sns", "failed", str(explained(error, topic, "sns:GetTopicAttributes")))
+            return
+        if attributes.get("SubscriptionsConfirmed") == "0":
+            says = f"the topic {topic} is there, but nobody is subscribed to it"
+            yield Found("sns", "warning", says, "subscribe somebody, and confirm the subscription")
+            return
+        says = f"the topic {topic} is there; nothing was sent: `farthing alerts test` does that"
+        yield Found("sns", "ok", says)
+
     def _reached(self, url: Secret) -> Found:
         """Only host and port of the URL are used and told: the rest is the secret."""
         parts = urlsplit(url.reveal())
@@ -592,13 +639,23 @@ class _Examination:
     # Freshness
 
     @cached_property
-    def _recent(self) -> list[tuple[date, DailyReport | CorruptError]]:
-        reports = Reports(self._store)
-        return list(reports.read_many(self._stored_days[-RECENT_DAYS:]))
+    def _recent(self) -> _Recent:
+        return self._read(PREFIX, self._stored_days)
 
     @cached_property
     def _stored_days(self) -> list[date]:
         return Reports(self._store).days()
+
+    def _read(self, prefix: str, days: Sequence[date]) -> _Recent:
+        """The newest of these days' reports, one after the other."""
+        names: set[str] = set()
+        unreadable: list[str] = []
+        for _, report in Reports(self._store, prefix).read_many(days[-RECENT_DAYS:]):
+            if isinstance(report, CorruptError):
+                unreadable.append(str(report))
+            elif prefix == PREFIX:
+                names |= names_in(report)
+        return _Recent(frozenset(names), tuple(unreadable))
 
     def _unreadable(self, check: str) -> Found | None:
         """Where the ledger is a bucket and there are no credentials to read it with."""
@@ -626,13 +683,54 @@ class _Examination:
         span = (days[0] + timedelta(days=number) for number in range((days[-1] - days[0]).days))
         gaps = [day for day in span if day not in there]
         if gaps:
-            some = ", ".join(map(str, gaps[:NAMED])) + (" ..." if len(gaps) > NAMED else "")
             end = gaps[-1] + timedelta(days=1)
             mend = f"run `farthing backfill --start {gaps[0]} --end {end} --missing-only`"
-            yield Found("days", "warning", f"{several(len(gaps), 'day')} missing in between: {some}", mend)
-        for _, report in self._recent:
-            if isinstance(report, CorruptError):
-                yield Found("days", "failed", str(report))
+            yield Found("days", "warning", f"{several(len(gaps), 'day')} missing in between: {_some(gaps)}", mend)
+        for problem in self._recent.unreadable:
+            yield Found("days", "failed", problem)
+
+    def lenses(self) -> Iterator[Found]:
+        """Each lens's days against the daily reports', and lenses that are not asked for any more."""
+        if missing := self._unreadable("lenses"):
+            yield missing
+            return
+        configured = list(self._workplace.lenses)
+        left = [name for name in lens_names(self._store) if name not in configured]
+        if not configured and not left:
+            yield Found("lenses", "not needed", "FARTHING_LENSES is not set")
+        for name in configured:
+            yield from self._lens(name)
+        if left:
+            says = f"in the ledger, but not in FARTHING_LENSES any more: {', '.join(left)}"
+            where = " and ".join(self._store.locate(lens_prefix(name).rstrip("/")) for name in left)
+            mend = f"name them there again to go on with them, or delete {where}"
+            yield Found("lenses", "warning", says, mend)
+
+    def _lens(self, name: str) -> Iterator[Found]:
+        daily, days = self._stored_days, Reports(self._store, lens_prefix(name)).days()
+        if not days:
+            mend = "run `farthing collect`, and `farthing backfill` for its history"
+            yield Found("lenses", "warning", f"{name}: no day yet", mend)
+            return
+        there = set(days)
+        # Only days that the ledger itself has: what it lacks is said with the days.
+        gaps = [day for day in daily if days[0] < day < days[-1] and day not in there]
+        behind = [day for day in daily if day > days[-1]]
+        unreadable = self._read(lens_prefix(name), days).unreadable
+        if behind:
+            says = f"{name}: the newest day is {days[-1]}, the daily reports' is {daily[-1]}"
+            mend = (
+                "run `farthing collect`: the missing days come with it; see price if its question does not fit the cap"
+            )
+            yield Found("lenses", "warning" if len(behind) == 1 else "failed", says, mend)
+        if gaps:
+            mend = f"run `farthing backfill --start {gaps[0]} --end {gaps[-1] + timedelta(days=1)}`"
+            says = f"{name}: {several(len(gaps), 'day')} missing in between: {_some(gaps)}"
+            yield Found("lenses", "warning", says, mend)
+        for problem in unreadable:
+            yield Found("lenses", "failed", problem)
+        if not (behind or gaps or unreadable):
+            yield Found("lenses", "ok", f"{name}: {several(len(days), 'day')}, {days[0]} to {days[-1]}")
 
     def runs(self) -> Iterator[Found]:
         """The last daily run, or the last run at all."""
@@ -659,18 +757,20 @@ class _Examination:
         elif last.stage != "finished":
             yield Found("runs", "ok", f"{name}, is under way ({last.stage!r})")
         else:
-            billed = "billed requests" if last.billed_requests != 1 else "billed request"
-            yield Found("runs", "ok", f"{name}, finished, {last.billed_requests} {billed}")
+            noun = "free request" if last.source.kind == "simulated" else "billed request"
+            yield Found("runs", "ok", f"{name}, finished, {several(last.billed_requests, noun)}")
 
     def alerts(self) -> Iterator[Found]:
-        """Alerts that nobody was sent."""
+        """Alerts that nobody was sent: those that the next run sends, and those of a channel that is gone."""
         if missing := self._unreadable("alerts"):
             yield missing
             return
         now = self._place.clock()
         outbox = Outbox(self._store, self._place.clock, lambda _: None)
         first = (now.date() - timedelta(days=KEPT_DAYS)).isoformat()
+        channels = {channel.name for channel in self._workplace.channels}
         waiting: list[tuple[datetime, str]] = []
+        left: dict[str, int] = {}
         count = 0
         for key in self._store.keys(ALERTS_PREFIX, ALERTS_PREFIX + first):
             matched = _ALERT.fullmatch(key)
@@ -685,11 +785,20 @@ class _Examination:
             if alert is None:
                 continue
             for channel, delivery in alert.deliveries.items():
-                if delivery.state in ("pending", "failed", "claimed"):
+                if not _waits(delivery, now):
+                    continue
+                if channel not in channels:
+                    left[channel] = left.get(channel, 0) + 1
+                else:
                     reason = f" ({delivery.reason})" if delivery.reason else ""
                     waiting.append((alert.created_at, f"{delivery.state} on {channel}{reason}"))
+        for channel, number in sorted(left.items()):
+            says = f"{several(number, 'message')} not sent: the channel {channel} is not configured any more"
+            mend = f"configure it again and run `farthing collect`; they are given up {KEPT_DAYS} days after their day"
+            yield Found("alerts", "warning", says, mend)
         if not waiting:
-            yield Found("alerts", "ok", f"{several(count, 'alert')} in {KEPT_DAYS} days, none waiting to be sent")
+            if not left:
+                yield Found("alerts", "ok", f"{several(count, 'alert')} in {KEPT_DAYS} days, none waiting to be sent")
             return
         oldest, state = min(waiting)
         hours = int((now - oldest).total_seconds() // 3600)
@@ -699,7 +808,7 @@ class _Examination:
 
     def thresholds(self) -> Iterator[Found]:
         """Whether anything would ever alert."""
-        rules = self._place.workplace(self._store).rules
+        rules = self._workplace.rules
         if not rules:
             mend = "set COST_THRESHOLD, or [[thresholds]] in farthing.toml"
             yield Found("thresholds", "warning", "no threshold is set, so nothing will alert", mend)
@@ -707,11 +816,7 @@ class _Examination:
         if missing := self._unreadable("thresholds"):
             yield missing
             return
-        seen: set[str] = set()
-        for _, report in self._recent:
-            if isinstance(report, DailyReport):
-                seen |= names_in(report)
-        problems = unmatched(rules, seen)
+        problems = unmatched(rules, set(self._recent.names))
         for problem in problems:
             yield Found("thresholds", "warning", problem, "correct the name in farthing.toml")
         if not problems:
@@ -723,14 +828,24 @@ class _Examination:
         if missing := self._unreadable("price"):
             yield missing
             return
-        plans = self._place.plans(self._place.workplace(self._store))
-        if not self._asks_cost_explorer:
-            yield Found("price", "ok", "a run costs nothing (simulated)")
-            return
+        plans = self._place.plans(self._workplace)
         requests, price = sum(plan.requests for plan in plans), exact_sum(plan.price for plan in plans)
         says = f"a run makes {several(requests, 'billed request')}, {money(price, 'USD')} ({plans[0].basis})"
+        if not self._asks_cost_explorer:
+            says = "a run costs nothing (simulated)"
         caution = "; ".join(plan.caution for plan in plans if plan.caution)
         yield Found("price", "warning" if caution else "ok", says, caution)
+
+
+def _waits(delivery: Delivery, now: datetime) -> bool:
+    """Whether somebody still has to be sent it; a claim that a run may be about to keep does not count."""
+    if delivery.state == "claimed":
+        return abs((now - delivery.at).total_seconds()) >= CLAIM_SECONDS
+    return delivery.state in ("pending", "failed")
+
+
+def _some(days: Sequence[date]) -> str:
+    return ", ".join(map(str, days[:NAMED])) + (" ..." if len(days) > NAMED else "")
 
 
 def _partition_of(arn: str) -> str:

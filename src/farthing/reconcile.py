@@ -14,8 +14,13 @@ import msgspec
 from farthing.model import ZERO, Period, exact_difference, exact_sum, is_filling, plain
 from farthing.wording import several
 
-State = Literal["equal", "differs", "not in the ledger", "not answered", "other currency", "unreadable"]
-"""How a stored figure stands to the asked one."""
+State = Literal["equal", "rounding", "differs", "not in the ledger", "not answered", "other currency", "unreadable"]
+"""How a stored figure stands to the asked one; ``rounding`` is said of a lens's day only."""
+
+ROUNDING = Decimal("0.01")
+"""In the currency. Cost Explorer rounds each group, so two groupings of one day may come to slightly different sums."""
+
+COLLECT = "farthing collect"
 
 JUST_NOW = timedelta(hours=1)
 """AWS refreshes billing data up to three times a day: what was asked for this lately has hardly been restated since."""
@@ -114,7 +119,7 @@ class Proof(msgspec.Struct, frozen=True):
     Attributes:
         period: the days that were compared.
         days: one for each day, oldest first.
-        lenses: the lens reports that do not tell the same as the day's report.
+        lenses: the lens reports that do not tell the same as the day's report, those that only differ by rounding too.
         lenses_seen: how many lens reports were compared, by lens.
         sums: over the days that both sides have.
         record_types: what the asked total consists of.
@@ -133,8 +138,9 @@ class Proof(msgspec.Struct, frozen=True):
 
     @property
     def equal(self) -> bool:
-        """Whether everything agrees to the last decimal."""
-        return all(day.state == "equal" for day in self.days) and not self.lenses and not self.contradictions
+        """Whether everything agrees to the last decimal, a lens with its day but for rounding."""
+        lenses = all(one.state == "rounding" for one in self.lenses)
+        return lenses and all(day.state == "equal" for day in self.days) and not self.contradictions
 
 
 def prove(
@@ -146,6 +152,7 @@ def prove(
     *,
     now: datetime,
     collected: Period,
+    lenses_collected: Mapping[str, Period],
 ) -> Proof:
     """Compares the ledger with what was asked.
 
@@ -157,12 +164,16 @@ def prove(
         whole: the same without the ledger's scope, None where it has none.
         now: for what still changes.
         collected: the days that ``farthing collect`` asks for, and so mends.
+        lenses_collected: the same for each lens; one that is missing is not asked for any day.
     """
     stored = list(stored)
     daily = {one.day: one for one in stored if not one.lens}
     days = tuple(_explained(day, daily.get(day), asked.get(day), now, collected) for day in period)
     lenses = [one for one in stored if one.lens]
-    lens_proofs = (_lens(one, daily.get(one.day), collected) for one in lenses)
+    lens_proofs = (
+        _lens(one, daily.get(one.day), one.day in collected and one.day in lenses_collected.get(one.lens, ()))
+        for one in lenses
+    )
     seen: dict[str, int] = {}
     for one in lenses:
         seen[one.lens] = seen.get(one.lens, 0) + 1
@@ -260,11 +271,18 @@ def contradictions(asked: Iterable[AskedDay], record_types: Sequence[RecordType]
     return tuple(sentences)
 
 
-def command_for(days: Sequence[date], collected: Period) -> str:
+def command_for(days: Sequence[date], *, reached: bool) -> str:
     """The command that brings these days up to what the source says: the daily run where it reaches them all."""
-    if all(day in collected for day in days):
-        return "farthing collect"
+    if reached:
+        return COLLECT
     return f"farthing backfill --start {min(days)} --end {max(days) + timedelta(days=1)}"
+
+
+def command_for_all(proofs: Iterable[DayProof]) -> str:
+    """One command for all that can be mended, '' if nothing can."""
+    mendable = [one for one in proofs if one.mend]
+    reached = all(one.mend == COLLECT for one in mendable)
+    return command_for([one.day for one in mendable], reached=reached) if mendable else ""
 
 
 def _explained(
@@ -274,7 +292,7 @@ def _explained(
         _, metrics = compare(None, asked)
         return DayProof(day, "unreadable", None, asked.currency if asked else None, metrics, stored.problem)
     state, metrics = compare(stored, asked)
-    why, mend = _reason(day, state, stored, asked, now), command_for([day], collected)
+    why, mend = _reason(day, state, stored, asked, now), command_for([day], reached=day in collected)
     if state == "equal":
         why = mend = ""
     if state == "not answered" and asked is None:
@@ -311,14 +329,12 @@ def _reason(day: date, state: State, stored: StoredDay | None, asked: AskedDay |
     return f"a run last asked for it {since} ago: most likely AWS has restated it since{invoiced}"
 
 
-def _lens(
-    one: StoredDay | UnreadableDay, daily: StoredDay | UnreadableDay | None, collected: Period
-) -> DayProof | None:
+def _lens(one: StoredDay | UnreadableDay, daily: StoredDay | UnreadableDay | None, reached: bool) -> DayProof | None:
     """How a lens's report contradicts the day's; None where they tell the same or the day's cannot be read.
 
     ``stored`` is the day's amount here, ``asked`` the lens's.
     """
-    mend = command_for([one.day], collected)
+    mend = command_for([one.day], reached=reached)
     if isinstance(one, UnreadableDay):
         return DayProof(one.day, "unreadable", None, None, (), one.problem, lens=one.lens)
     if isinstance(daily, UnreadableDay):
@@ -326,6 +342,11 @@ def _lens(
     state, metrics = compare(daily, one)
     if state == "equal":
         return None
+    if state == "differs" and all(
+        proof.difference is not None and abs(proof.difference) < ROUNDING for proof in metrics
+    ):
+        why = f"less than {ROUNDING} {one.currency}: Cost Explorer rounds each group"
+        return DayProof(one.day, "rounding", one.currency, one.currency, metrics, why, lens=one.lens)
     why = {
         "not in the ledger": "the lens has a report of a day that the ledger itself does not have",
         "other currency": f"the lens is in {one.currency}, the day's report in {daily.currency if daily else ''}",

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+import weakref
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -25,15 +26,16 @@ from farthing.cli.doctor import _plans, surroundings
 from farthing.doctor import Found, Software, Surroundings, examine, exit_code, settings_as_far_as_right
 from farthing.errors import CredentialsError, LedgerError
 from farthing.ledger.folder import FolderStore
-from farthing.ledger.reports import Reports, encode_report, key_of
+from farthing.ledger.reports import Reports, encode_report, key_of, lens_prefix
 from farthing.ledger.runs import Runs
-from farthing.model import Alert, Delivery, Period, RunRecord, Scope, Source
+from farthing.model import Alert, DailyReport, Delivery, Period, RunRecord, Scope, Source
 from farthing.settings import Secret, Settings
 from farthing.signals.thresholds import ThresholdRule
 
 ROLE = "arn:aws:iam::111122223333:role/reads-bills"
 IDENTITY = "arn:aws:sts::111122223333:assumed-role/farthing/me"
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/plantedsecret"
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:cost-alerts"
 SOURCE = Source("cost-explorer", ("ServiceName", "SubAccountId"))
 
 
@@ -152,7 +154,7 @@ def test_a_healthy_set_up_has_no_failure_and_leaks_nothing(place, tmp_path):
     assert exit_code(found) == 0
     assert [one.check for one in found] == [
         "settings", "software", "ledger", "credentials", "clock", "partition", "role", "billing view",
-        "cost explorer", "slack", "days", "runs", "alerts", "thresholds", "price",
+        "cost explorer", "slack", "sns", "days", "lenses", "runs", "alerts", "thresholds", "price",
     ]  # fmt: skip
     assert "plantedsecret" not in repr(found)
 
@@ -363,13 +365,18 @@ def test_a_simulated_ledger_in_a_folder_needs_no_aws(place):
 
 def test_without_credentials_nothing_of_aws_is_tried(place):
     clients = Clients()
-    settings = {"bucket_name": "bills", "slack_secret_name": "hook", "ce_role_arn": ROLE}
+    settings = {
+        "bucket_name": "bills",
+        "slack_secret_name": "hook",
+        "ce_role_arn": ROLE,
+        "sns_topic_arn": TOPIC,
+    }
     found = list(examine(place(clients=clients, settings=settings, has_credentials=lambda: False, store=MemoryStore())))
     is_failed(
         next(one for one in found if one.check == "credentials"), "no AWS credentials were found", mend="AWS_PROFILE"
     )
     unchecked = {one.check for one in found if one.state == "not checked"}
-    assert {"ledger", "role", "cost explorer", "slack", "days", "runs", "alerts", "price"} <= unchecked
+    assert {"ledger", "role", "cost explorer", "slack", "sns", "days", "runs", "alerts", "price"} <= unchecked
     assert clients.calls == []
 
 
@@ -618,6 +625,49 @@ def test_a_secret_that_holds_no_webhook_fails_and_is_not_shown(place, answer, sa
 
 def test_without_a_webhook_slack_is_not_needed(place):
     assert only(place(), "slack").state == "not needed"
+    assert "shown on the terminal" in only(place(), "slack").says
+    assert "go to SNS" in only(place(settings={"sns_topic_arn": TOPIC}), "slack").says
+
+
+def test_a_topic_is_looked_at_in_its_own_region_and_nothing_is_sent(place):
+    clients = Clients(sns__get_topic_attributes={"Attributes": {"SubscriptionsConfirmed": "2"}})
+    found = only(place(settings={"sns_topic_arn": TOPIC}, clients=clients), "sns")
+    assert (found.state, found.mend) == ("ok", "")
+    assert TOPIC in found.says
+    asked = [call for call in clients.calls if call[0].startswith("sns.")]
+    assert asked == [("sns.get_topic_attributes", {"TopicArn": TOPIC}, {"region_name": "eu-west-1"})]
+
+
+def test_without_a_topic_sns_is_not_needed(place):
+    assert only(place(), "sns").state == "not needed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "words", "mend"),
+    [
+        ({"Attributes": {"SubscriptionsConfirmed": "0"}}, "warning", "nobody is subscribed", "confirm"),
+        (refused("AuthorizationError"), "warning", "may not look", "farthing alerts test"),
+        (
+            refused("NotFound", "Topic does not exist"),
+            "failed",
+            "there is no such topic: set FARTHING_SNS_TOPIC_ARN",
+            "",
+        ),
+        (EndpointConnectionError(endpoint_url="https://sns"), "failed", "cannot be reached", ""),
+        (refused("ExpiredToken"), "failed", "session has expired", ""),
+    ],
+)
+def test_a_topic_that_does_not_answer_well(place, answer, state, words, mend):
+    clients = Clients(sns__get_topic_attributes=answer)
+    found = only(place(settings={"sns_topic_arn": TOPIC}, clients=clients), "sns")
+    assert found.state == state
+    assert words in found.says
+    assert mend in found.mend
+
+
+def test_a_topic_needs_credentials(place):
+    found = only(place(settings={"sns_topic_arn": TOPIC}, has_credentials=lambda: False), "sns")
+    assert found.state == "not checked"
 
 
 # Freshness
@@ -665,6 +715,105 @@ def test_every_unreadable_report_among_the_newest_is_named(place, monkeypatch):
     assert f"{ago(3)}.json is not a readable" in failed[1]
 
 
+def test_only_one_report_is_held_at_a_time(place):
+    """A large organisation's reports are megabytes: a month of them would not fit beside each other."""
+    store = ledger_of(*range(1, 10))
+    seen = []
+    most = 0
+    real = Reports.read_many
+
+    class Weighed(DailyReport, weakref=True, frozen=True):
+        pass
+
+    def read_many(self, days):
+        nonlocal most
+        for day, one in real(self, days):
+            fields = {name: getattr(one, name) for name in one.__struct_fields__}
+            weighed = Weighed(**fields)
+            seen.append(weakref.ref(weighed))
+            yield day, weighed
+            del weighed
+            most = max(most, sum(one() is not None for one in seen))
+
+    rules = (ThresholdRule(name="ec2", service=EC2, amount=Decimal(1)),)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reports, "read_many", read_many)
+        found = list(examine(place(store=store, settings={"thresholds": rules})))
+    assert "every name in them was seen lately" in next(one for one in found if one.check == "thresholds").says
+    assert 1 <= most <= 2
+
+
+def lens_days(store, name, *days, **changes):
+    source = Source("cost-explorer", ("ServiceName", {"region": "RegionId", "record-type": "x_RecordType"}[name]))
+    for day in days:
+        one = report(ago(day), {(EC2, "eu-west-1"): "6"}, source=source, **changes)
+        Reports(store, lens_prefix(name)).write(one)
+
+
+def test_without_lenses_there_is_nothing_to_compare(place):
+    found = only(place(store=ledger_of(1)), "lenses")
+    assert (found.state, found.says) == ("not needed", "FARTHING_LENSES is not set")
+
+
+def test_a_lens_that_is_as_new_as_the_days_is_ok(place):
+    store = ledger_of(5, 3, 2, 1)
+    lens_days(store, "region", 3, 2, 1)  # one that was added later, and a day that the ledger lacks too
+    found = only(place(store=store, settings={"lenses": ("region",)}), "lenses")
+    assert (found.state, found.says) == ("ok", f"region: 3 days, {ago(3)} to {ago(1)}")
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "says", "mend"),
+    [
+        ((), "warning", "region: no day yet", "run `farthing collect`, and `farthing backfill` for its history"),
+        (
+            (4, 3, 2),
+            "warning",
+            f"region: the newest day is {ago(2)}, the daily reports' is {ago(1)}",
+            "farthing collect",
+        ),
+        ((4, 3), "failed", f"region: the newest day is {ago(3)}", "see price"),
+        (
+            (4, 1),
+            "warning",
+            f"region: 2 days missing in between: {ago(3)}, {ago(2)}",
+            f"run `farthing backfill --start {ago(3)} --end {ago(1)}`",
+        ),
+    ],
+)
+def test_what_a_lens_lacks_is_named_with_the_way_to_mend_it(place, days, state, says, mend):
+    store = ledger_of(5, 4, 3, 2, 1)
+    lens_days(store, "region", *days)
+    found = only(place(store=store, settings={"lenses": ("region",)}), "lenses")
+    assert found.state == state
+    assert says in found.says
+    assert mend in found.mend
+
+
+def test_a_day_that_the_ledger_itself_lacks_is_no_gap_of_a_lens(place):
+    store = ledger_of(3, 1)
+    lens_days(store, "region", 3, 1)
+    assert only(place(store=store, settings={"lenses": ("region",)}), "lenses").state == "ok"
+
+
+def test_a_lens_report_that_cannot_be_read_is_named(place):
+    store = ledger_of(2, 1)
+    lens_days(store, "region", 2)
+    store.create(key_of(ago(1), lens_prefix("region")), b"{")
+    found = only(place(store=store, settings={"lenses": ("region",)}), "lenses")
+    is_failed(found, f"lenses/region/{ago(1)}.json is not a readable daily report", "move it away")
+
+
+def test_a_lens_that_is_configured_no_more_warns_and_does_not_fail(place):
+    store = ledger_of(2, 1)
+    lens_days(store, "region", 2, 1)
+    lens_days(store, "record-type", 2)
+    ok, left = of(place(store=store, settings={"lenses": ("region",)}), "lenses")
+    assert ok.state == "ok"
+    assert (left.state, left.says) == ("warning", "in the ledger, but not in FARTHING_LENSES any more: record-type")
+    assert left.mend.endswith("or delete memory:cost_data/lenses/record-type")
+
+
 def finished_run(store, **changes):
     fields = {
         "id": "",
@@ -693,6 +842,12 @@ def finished_run(store, **changes):
         ({"stage": "judged"}, "failed", "got as far as 'judged' and was cut short", "completes the work"),
         ({"stage": "started", "started_at": NOW - timedelta(minutes=2)}, "ok", "is under way ('started')", ""),
         ({"command": "backfill"}, "ok", "the last backfill, ", ""),
+        (
+            {"source": msgspec.structs.replace(SOURCE, kind="simulated"), "billed_requests": 2},
+            "ok",
+            "finished, 2 free requests",
+            "",
+        ),
     ],
 )
 def test_the_last_run_is_told(place, changes, state, says, mend):
@@ -715,7 +870,7 @@ def test_no_run_yet_warns(place):
     assert only(place(), "runs").says == "no run is recorded yet"
 
 
-def alert_in(store, number, created_hours, **deliveries):
+def alert_in(store, number, created_hours, at=NOW, **deliveries):
     id_ = f"{number:032x}"
     alert = Alert(
         id=id_,
@@ -738,9 +893,38 @@ def alert_in(store, number, created_hours, **deliveries):
         accounts=(),
         source_kind="cost-explorer",
         created_at=NOW - timedelta(hours=created_hours),
-        deliveries={name: Delivery(state, NOW, "run", 1, reason) for name, (state, reason) in deliveries.items()},
+        deliveries={name: Delivery(state, at, "run", 1, reason) for name, (state, reason) in deliveries.items()},
     )
     store.create(alert_key(ago(1), id_), encode_alert(alert))
+
+
+TO_SLACK = {"slack_webhook_url": Secret(WEBHOOK)}
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(0, False), (59, False), (60, True), (-30, False), (-3600, True)])
+def test_a_claim_counts_as_not_sent_only_once_its_run_is_taken_for_dead(place, seconds, waits):
+    store = MemoryStore()
+    alert_in(store, 1, 1, at=NOW - timedelta(seconds=seconds), slack=("claimed", None))
+    found = only(place(store=store, settings=TO_SLACK), "alerts")
+    if waits:
+        is_failed(found, "1 message not sent; the oldest since 1 hour: claimed on slack", mend="farthing collect")
+    else:
+        assert (found.state, found.says) == ("ok", "1 alert in 31 days, none waiting to be sent")
+
+
+def test_what_waits_for_a_channel_that_is_gone_is_not_said_to_be_sent_by_the_next_run(place):
+    store = MemoryStore()
+    alert_in(store, 1, 3, slack=("sent", None), sns=("failed", "gone"))
+    alert_in(store, 2, 3, slack=("sent", None), sns=("pending", None))
+    found = only(place(store=store, settings=TO_SLACK), "alerts")
+    assert found.state == "warning"
+    assert found.says == "2 messages not sent: the channel sns is not configured any more"
+    assert "configure it again" in found.mend
+    assert "sends them" not in found.mend
+    alert_in(store, 3, 3, slack=("pending", None), sns=("pending", None))
+    gone, waiting = of(place(store=store, settings=TO_SLACK), "alerts")
+    assert "3 messages not sent: the channel sns" in gone.says
+    is_failed(waiting, "1 message not sent; the oldest since 3 hours: pending on slack", mend="sends them")
 
 
 def test_alerts_that_nobody_was_sent_fail_with_their_age(place):
@@ -750,7 +934,7 @@ def test_alerts_that_nobody_was_sent_fail_with_their_age(place):
     alert_in(store, 2, 50, slack=("failed", "no_service"))
     alert_in(store, 3, 5, slack=("pending", None))
     is_failed(
-        only(place(store=store), "alerts"),
+        only(place(store=store, settings=TO_SLACK), "alerts"),
         "2 messages not sent; the oldest since 2 days: failed on slack (no_service)",
         mend="`farthing collect` sends them",
     )
@@ -760,7 +944,7 @@ def test_an_alert_that_cannot_be_read_is_named_and_the_others_are_looked_at(plac
     store = MemoryStore()
     store.create(alert_key(ago(1), f"{0:032x}"), b"{")
     alert_in(store, 2, 5, slack=("pending", None))
-    broken, waiting = of(place(store=store), "alerts")
+    broken, waiting = of(place(store=store, settings=TO_SLACK), "alerts")
     is_failed(broken, "is not a readable alert")
     is_failed(waiting, "1 message not sent; the oldest since 5 hours")
 
@@ -794,6 +978,16 @@ def test_a_run_that_the_request_cap_cuts_short_warns(place):
     assert "raise FARTHING_MAX_BILLED_REQUESTS" in found.mend
 
 
+@pytest.mark.parametrize("source", ["cost-explorer", "simulated"])
+def test_a_cap_that_leaves_no_request_for_a_lens_warns(place, source):
+    kept = msgspec.structs.replace(SOURCE, kind=source)
+    settings = {"source": source, "simulated_size": "small", "lenses": ("region",), "max_billed_requests": 1}
+    found = only(place(store=ledger_of(1, source=kept), settings=settings), "price")
+    assert found.state == "warning"
+    assert "region" in found.mend
+    assert "raise FARTHING_MAX_BILLED_REQUESTS" in found.mend
+
+
 def test_a_run_that_would_be_refused_fails_before_it_costs_anything(place):
     store = ledger_of(1, source=msgspec.structs.replace(SOURCE, scope="account:111122223333"))
     is_failed(only(place(store=store), "price"), "never mixes scopes")
@@ -805,7 +999,7 @@ def test_a_ledger_that_cannot_be_opened_fails_where_it_is_needed(place):
 
     found = list(examine(place(opens=closed)))
     failed = {one.check for one in found if one.state == "failed"}
-    assert failed == {"ledger", "days", "runs", "alerts", "thresholds", "price"}
+    assert failed == {"ledger", "days", "lenses", "runs", "alerts", "thresholds", "price"}
     assert next(one for one in found if one.check == "cost explorer").state == "ok"
 
 

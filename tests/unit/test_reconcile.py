@@ -18,7 +18,7 @@ from farthing.errors import AccessError, AmountError, AnswerError, CurrencyError
 from farthing.ledger.folder import FolderStore
 from farthing.ledger.reports import Reports, encode_report, key_of, lens_prefix
 from farthing.ledger.runs import Runs
-from farthing.ledger.totals import last_asked, stored_days
+from farthing.ledger.totals import last_asked, lens_names, stored_days
 from farthing.model import Period, RunRecord, Source
 from farthing.reconcile import (
     AskedDay,
@@ -26,7 +26,7 @@ from farthing.reconcile import (
     RecordType,
     StoredDay,
     UnreadableDay,
-    command_for,
+    command_for_all,
     compare,
     contradictions,
     left_out,
@@ -55,12 +55,19 @@ def asked(days, amount="10", currency="USD", **changes):
     return AskedDay(**{"day": ago(days), "currency": currency, "estimated": True, "totals": totals, **changes})
 
 
-def proof_of(ours, theirs, record_types=None, whole=None, days=1):
+def proof_of(ours, theirs, record_types=None, whole=None, days=1, lenses_collected=None):
     day = ago(days)
     if record_types is None:
         record_types = [RecordType("Usage", one.currency, one.totals) for one in theirs]
     return prove(
-        Period.of_day(day), ours, {one.day: one for one in theirs}, record_types, whole, now=NOW, collected=COLLECTED
+        Period.of_day(day),
+        ours,
+        {one.day: one for one in theirs},
+        record_types,
+        whole,
+        now=NOW,
+        collected=COLLECTED,
+        lenses_collected=lenses_collected or {},
     )
 
 
@@ -142,8 +149,21 @@ def test_a_month_that_is_not_invoiced_is_part_of_the_reason(estimated, told):
 
 
 def test_days_that_the_daily_run_does_not_reach_are_mended_by_a_backfill():
-    assert command_for([ago(14), ago(1)], COLLECTED) == "farthing collect"
-    assert command_for([ago(15), ago(20)], COLLECTED) == f"farthing backfill --start {ago(20)} --end {ago(14)}"
+    for days, mend in ((14, "farthing collect"), (15, f"farthing backfill --start {ago(15)} --end {ago(14)}")):
+        (day,) = proof_of([], [asked(days)], days=days).days
+        assert day.mend == mend
+
+
+def test_one_command_mends_all_that_can_be_mended():
+    (reached,) = proof_of([], [asked(1)]).days
+    (early,) = proof_of([], [asked(20)], days=20).days
+    (unproved,) = proof_of([stored(3)], [], days=3).days
+    assert command_for_all([reached, unproved]) == "farthing collect"
+    assert command_for_all([reached, early]) == f"farthing backfill --start {ago(20)} --end {TODAY}"
+    assert command_for_all([unproved]) == ""
+    # The day's own report is within reach of the daily run, that of a lens is not.
+    of_lens = msgspec.structs.replace(reached, lens="region", mend="farthing backfill --start a --end b")
+    assert command_for_all([of_lens, reached]) == f"farthing backfill --start {ago(1)} --end {TODAY}"
 
 
 def test_an_unreadable_report_is_named_and_the_other_days_go_on():
@@ -157,6 +177,7 @@ def test_an_unreadable_report_is_named_and_the_other_days_go_on():
         None,
         now=NOW,
         collected=COLLECTED,
+        lenses_collected={},
     )
     assert [(day.state, day.why) for day in proof.days] == [("unreadable", "that file is broken"), ("equal", "")]
     assert not proof.equal
@@ -187,6 +208,48 @@ def test_a_lens_that_cannot_be_compared_is_named(lens, state, why):
 def test_a_lens_of_a_day_that_the_ledger_lacks_is_named():
     (one,) = proof_of([stored(1, lens="region")], [asked(1)]).lenses
     assert one.state == "not in the ledger"
+
+
+@pytest.mark.parametrize(
+    ("days", "window", "mend"),
+    [
+        (3, Period(ago(3), TODAY), "farthing collect"),
+        (3, Period(ago(2), TODAY), f"farthing backfill --start {ago(3)} --end {ago(2)}"),
+        (3, None, f"farthing backfill --start {ago(3)} --end {ago(2)}"),
+        # The lens would be asked for it again, the day itself would not: the two would differ as before.
+        (20, Period(ago(30), TODAY), f"farthing backfill --start {ago(20)} --end {ago(19)}"),
+    ],
+)
+def test_a_lens_is_mended_by_the_daily_run_only_where_it_asks_that_lens_for_the_day(days, window, mend):
+    windows = {"region": window} if window else {}
+    other = stored(days, "11", lens="region")
+    (one,) = proof_of([stored(days), other], [asked(days)], days=days, lenses_collected=windows).lenses
+    assert (one.state, one.mend) == ("differs", mend)
+
+
+@pytest.mark.parametrize(
+    ("amount", "state", "equal"),
+    [("10.0000000001", "rounding", True), ("9.990000001", "rounding", True), ("10.01", "differs", False)],
+)
+def test_a_lens_that_differs_by_less_than_a_cent_was_rounded_and_is_no_failure(amount, state, equal):
+    proof = proof_of([stored(3), stored(3, amount, lens="region")], [asked(3)], days=3)
+    (one,) = proof.lenses
+    assert one.state == state
+    assert proof.equal is equal
+    assert (one.mend == "") is equal
+
+
+def test_a_metric_that_a_lens_lacks_is_not_taken_for_rounding():
+    lens = stored(3, totals={"BilledCost": Decimal("10.001")}, lens="region")
+    proof = proof_of([stored(3), lens], [asked(3)], days=3)
+    assert [one.state for one in proof.lenses] == ["differs"]
+    assert not proof.equal
+
+
+def test_a_lens_of_a_day_that_cannot_be_read_is_not_named_beside_it():
+    proof = proof_of([UnreadableDay(ago(1), "broken"), stored(1, lens="region")], [asked(1)])
+    assert [day.state for day in proof.days] == ["unreadable"]
+    assert proof.lenses == ()
 
 
 def test_record_types_that_do_not_add_up_are_a_contradiction():
@@ -220,7 +283,7 @@ sides = st.dictionaries(
 def test_differences_add_up(ours, theirs):
     left = [stored(n, currency=c, totals={m: a, "EffectiveCost": a}) for n, (c, a, m) in ours.items()]
     right = {ago(n): asked(n, currency=c, totals={m: a, "EffectiveCost": a}) for n, (c, a, m) in theirs.items()}
-    proof = prove(WEEK, left, right, [], None, now=NOW, collected=COLLECTED)
+    proof = prove(WEEK, left, right, [], None, now=NOW, collected=COLLECTED, lenses_collected={})
     assert len(proof.days) == 7
     for one in proof.sums:
         compared = [
@@ -341,9 +404,11 @@ def test_a_day_without_a_total_is_not_answered():
 
 def test_a_part_of_an_answer_proves_nothing():
     source = TotalsSource(FakeTotals(BILL, page_size=1))
-    with pytest.raises(RequestCapError, match="more than 1 billed requests"):
+    with pytest.raises(RequestCapError, match=r"more than 1 billed request would .* \(\$0.01 each\)"):
         source.days(TWO_DAYS, max_requests=1)
     assert source.billed_requests == 1
+    with pytest.raises(RequestCapError, match=r"more than 1 free request would .*_REQUESTS$"):
+        TotalsSource(FakeTotals(BILL, page_size=1), kind="simulated").days(TWO_DAYS, max_requests=1)
 
 
 def test_the_cap_counts_all_questions_together():
@@ -434,7 +499,10 @@ def test_reports_of_the_ledger_and_of_its_lenses_are_read_and_broken_ones_named(
         encode_report(report(ago(1), {(S3, DEV): "3"})).replace(b'"BilledCost":"3"', b'"BilledCost":"4"', 1),
     )
     store.create(key_of(ago(9)), b"outside of the period")
-    found = list(stored_days(store, TWO_DAYS))
+    Reports(store, lens_prefix("gone")).write(lens)
+    store.create("cost_data/lenses/notes.txt", b"no lens")
+    assert lens_names(store) == ["gone", "region"]
+    found = list(stored_days(store, TWO_DAYS, ["region"]))
     assert [(one.day, one.lens) for one in found] == [(ago(2), ""), (ago(1), ""), (ago(2), "region")]
     assert found[0].totals["BilledCost"] == 5
     assert isinstance(found[1], UnreadableDay)
@@ -646,19 +714,82 @@ def test_a_simulated_ledger_is_proved_for_nothing_with_its_lenses(capsys, monkey
     capsys.readouterr()
     assert cli.run(["reconcile", "--start", str(ago(3))]) == 0
     said = capsys.readouterr()
-    assert "2 billed requests, nothing (simulated)" in said.err
+    assert "2 free requests, nothing (simulated)" in said.err
+    assert "billed request" not in said.out + said.err
     assert "equal to the last decimal: 3 days and 6 lens reports" in said.out
-    assert "2 requests, simulated: nothing was billed" in said.out
+    assert "2 free requests, nothing was billed" in said.out
 
 
 def test_a_lens_with_another_total_is_told(capsys, monkeypatch, home):
     test_a_simulated_ledger_is_proved_for_nothing_with_its_lenses(capsys, monkeypatch)
-    path = home / "cost_data" / "lenses" / "region" / f"{ago(1)}.json"
-    lens = json.loads(path.read_text())
-    for place in (lens["totals"], lens["charges"][0]):
-        place["BilledCost"] = str(Decimal(place["BilledCost"]) + 1)
-    path.write_text(json.dumps(lens))
+    raise_lens(home, 1, 1)
     assert cli.run(["reconcile", "--start", str(ago(3))]) == 1
     out = capsys.readouterr().out
     assert f"the lens region of {ago(1)} (BilledCost) differs: " in out
+    assert "Bring 1 day up to date: `farthing collect`" in out
     assert "not equal: 1 lens report not the same as the day's; 3 of 3 days equal" in out
+
+
+def raise_lens(home, days, by):
+    path = home / "cost_data" / "lenses" / "region" / f"{ago(days)}.json"
+    lens = json.loads(path.read_text())
+    for place in (lens["totals"], lens["charges"][0]):
+        place["BilledCost"] = str(Decimal(place["BilledCost"]) + Decimal(by))
+    path.write_text(json.dumps(lens))
+
+
+def test_a_lens_that_is_kept_no_more_is_said_once_and_not_compared(capsys, monkeypatch, home):
+    test_a_simulated_ledger_is_proved_for_nothing_with_its_lenses(capsys, monkeypatch)
+    raise_lens(home, 1, 1)
+    monkeypatch.setenv("FARTHING_LENSES", "record-type")
+    assert cli.run(["reconcile", "--start", str(ago(3))]) == 0
+    out = capsys.readouterr().out
+    assert out.count("region") == 1
+    assert "not compared, because FARTHING_LENSES names them no more: region" in out
+    assert "equal to the last decimal: 3 days and 3 lens reports" in out
+    assert cli.run(["reconcile", "--start", str(ago(3)), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["lens_reports"], document["lenses_not_kept"]) == ({"record-type": 3}, ["region"])
+
+
+def test_rounding_of_a_lens_is_one_line_and_no_failure(capsys, monkeypatch, home):
+    test_a_simulated_ledger_is_proved_for_nothing_with_its_lenses(capsys, monkeypatch)
+    raise_lens(home, 1, "0.0000000003")
+    raise_lens(home, 2, "-0.0000000004")
+    assert cli.run(["reconcile", "--start", str(ago(3))]) == 0
+    out = capsys.readouterr().out
+    told = "the lens region: 2 reports differ from their days by rounding only, at most 0.0000000004 USD: Cost Explorer"
+    assert told in out
+    assert "3 days and 6 lens reports (2 of them but for rounding)" in out
+    assert "Bring" not in out
+
+
+@pytest.mark.parametrize("left", ["early", "capped"])
+def test_the_advice_for_a_lens_works(capsys, monkeypatch, home, left):
+    """`farthing collect` would not ask the lens for that day, so the backfill that does is named, and mends it."""
+    monkeypatch.setenv("FARTHING_TODAY", TODAY.isoformat())
+    monkeypatch.setenv("FARTHING_SOURCE", "simulated")
+    monkeypatch.setenv("FARTHING_SIMULATED_SIZE", "small")
+    monkeypatch.setenv("FARTHING_LENSES", "region")
+    days = 20 if left == "early" else 2
+    assert cli.run(["backfill", "--start", str(ago(days + 1)), "--yes"]) == 0
+    if left == "capped":
+        monkeypatch.setenv("FARTHING_MAX_BILLED_REQUESTS", "1")  # the day itself takes it, none is left for the lens
+    raise_lens(home, days, 1)
+    capsys.readouterr()
+    assert cli.run(["reconcile", "--start", str(ago(days + 1))]) == 1
+    out = capsys.readouterr().out
+    command = f"farthing backfill --start {ago(days)} --end {ago(days - 1)}"
+    assert f"Bring 1 day up to date: `{command}`" in out
+    assert cli.run([*command.split()[1:], "--yes"]) == 0
+    assert cli.run(["reconcile", "--start", str(ago(days + 1))]) == 0
+
+
+def test_a_lens_without_a_readable_report_does_not_stop_the_proof(capsys, monkeypatch, home):
+    test_a_simulated_ledger_is_proved_for_nothing_with_its_lenses(capsys, monkeypatch)
+    for path in (home / "cost_data" / "lenses" / "region").iterdir():
+        path.write_text("{")
+    assert cli.run(["reconcile", "--start", str(ago(3))]) == 1
+    out = capsys.readouterr().out
+    assert f"the lens region of {ago(1)} cannot be read" in out
+    assert "3 of 3 days equal" in out

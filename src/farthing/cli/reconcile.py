@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from farthing.cli._context import current_app
-from farthing.errors import FarthingError, LedgerError, UsageError
+from farthing.errors import CorruptError, FarthingError, LedgerError, UsageError
 from farthing.jsontext import pretty
 from farthing.ledger.reports import Reports, require_same_source
 from farthing.ledger.runs import Runs
-from farthing.ledger.totals import stored_days
-from farthing.model import BILLED_COST, EFFECTIVE_COST, Period, plain
+from farthing.ledger.totals import lens_names, stored_days
+from farthing.model import BILLED_COST, EFFECTIVE_COST, ZERO, Period, plain
 from farthing.periods import UNDERSTOOD, resolve
-from farthing.planning import learned, window
-from farthing.reconcile import DayProof, LeftOut, MetricProof, Proof, RecordType, command_for, prove
+from farthing.planning import Plan, learned, plan_daily, plan_lenses, window
+from farthing.reconcile import DayProof, LeftOut, MetricProof, Proof, RecordType, command_for_all, prove
 from farthing.sources import PRICE_PER_REQUEST
 from farthing.sources.totals import RECORD_TYPES, TotalsSource
 from farthing.wording import money, number, several
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from farthing.app import App
+    from farthing.workplace import Workplace
 
 SPARE = 2
 """A question may take this many times the requests that it was priced with before it is stopped."""
@@ -46,9 +47,11 @@ def command(period: str | None, start: str | None, end: str | None, yes: bool, a
     """
     app = current_app()
     days = _days(app, period, start, end)
-    collected = window(app.today, app.settings.window_days, Reports(app.store).days())
     source = _source(app)
     allowed = _agreed(app, source, days, yes=yes)
+    place = app.workplace()
+    plan = plan_daily(place)
+    lenses_collected = _lenses_reached(place, plan)
     try:
         asked = source.days(days, max_requests=allowed)
         record_types = source.record_types(days, scoped=True, max_requests=allowed)
@@ -58,11 +61,21 @@ def command(period: str | None, start: str | None, end: str | None, yes: bool, a
         if source.billed_requests:
             click.echo(_billed(source), err=True)
         raise
-    proof = prove(days, stored_days(app.store, days), asked, record_types, whole, now=app.now, collected=collected)
+    proof = prove(
+        days,
+        stored_days(app.store, days, place.lenses),
+        asked,
+        record_types,
+        whole,
+        now=app.now,
+        collected=_reached(plan),
+        lenses_collected=lenses_collected,
+    )
+    not_kept = [name for name in lens_names(app.store) if name not in place.lenses]
     if as_json:
-        click.echo(pretty(_document(proof, source)))
+        click.echo(pretty(_document(proof, source, not_kept)))
     else:
-        _print(proof, source, collected)
+        _print(proof, source, not_kept)
     return 0 if proof.equal else 1
 
 
@@ -76,6 +89,18 @@ def _source(app: "App") -> TotalsSource:
         billing_view_arn=None if simulated else settings.billing_view_arn,
         scope=settings.scope,
     )
+
+
+def _reached(plan: Plan) -> Period:
+    """The days that a daily run really asks for; none where its cap leaves too few requests to tell which."""
+    return plan.period if plan.cap is None or plan.requests <= plan.cap else Period(plan.period.end, plan.period.end)
+
+
+def _lenses_reached(place: "Workplace", daily: Plan) -> dict[str, Period]:
+    try:
+        return {name: _reached(plan) for name, plan in plan_lenses(place, daily).items()}
+    except CorruptError:  # of one lens no report can be read: the proof says so, and a backfill is right for the others
+        return {}
 
 
 def _days(app: "App", period: str | None, start: str | None, end: str | None) -> Period:
@@ -105,7 +130,7 @@ def _agreed(app: "App", source: TotalsSource, days: Period, *, yes: bool) -> int
     simulated = source.source.kind == "simulated"
     price = "nothing (simulated)" if simulated else f"about {money(requests * PRICE_PER_REQUEST, 'USD')}"
     click.echo(
-        f"{days} ({several(len(days), 'day')}): {several(requests, 'billed request')}, {price}: ungrouped, by record "
+        f"{days} ({several(len(days), 'day')}): {several(requests, _noun(source))}, {price}: ungrouped, by record "
         f"type{', and by record type without the scope' if source.source.scope else ''}",
         err=True,
     )
@@ -116,14 +141,17 @@ def _agreed(app: "App", source: TotalsSource, days: Period, *, yes: bool) -> int
     return max(SPARE * requests, app.settings.max_billed_requests)
 
 
+def _noun(source: TotalsSource) -> str:
+    return "free request" if source.source.kind == "simulated" else "billed request"
+
+
 def _billed(source: TotalsSource) -> str:
-    if source.source.kind == "simulated":
-        return f"{several(source.billed_requests, 'request')}, simulated: nothing was billed"
-    price = money(source.billed_requests * PRICE_PER_REQUEST, "USD")
-    return f"{several(source.billed_requests, 'billed request')}, {price}"
+    free = source.source.kind == "simulated"
+    price = "nothing was billed" if free else money(source.billed_requests * PRICE_PER_REQUEST, "USD")
+    return f"{several(source.billed_requests, _noun(source))}, {price}"
 
 
-def _document(proof: Proof, source: TotalsSource) -> dict[str, object]:
+def _document(proof: Proof, source: TotalsSource, not_kept: Sequence[str]) -> dict[str, object]:
     excluded = proof.excluded
     return {
         "period": {"start": proof.period.start, "end": proof.period.end},
@@ -133,6 +161,7 @@ def _document(proof: Proof, source: TotalsSource) -> dict[str, object]:
         "days": [_day_document(day) for day in proof.days],
         "lenses": [{"lens": one.lens, **_day_document(one, "daily", "lens")} for one in proof.lenses],
         "lens_reports": dict(proof.lenses_seen),
+        "lenses_not_kept": list(not_kept),
         "sums": [
             {
                 "metric": one.metric,
@@ -176,7 +205,7 @@ def _day_document(day: DayProof, here: str = "ledger", there: str = "source") ->
     }
 
 
-def _print(proof: Proof, source: TotalsSource, collected: Period) -> None:
+def _print(proof: Proof, source: TotalsSource, not_kept: Sequence[str]) -> None:
     from farthing.cli._tables import console, printable, table
 
     to = console()
@@ -194,16 +223,40 @@ def _print(proof: Proof, source: TotalsSource, collected: Period) -> None:
         if day.state != "equal":
             click.echo(printable(f"{day.day} {_named(day.state)}: {day.why}"))
     for one in proof.lenses:
+        if one.state == "rounding":
+            continue
         metrics = ", ".join(metric.metric for metric in one.metrics if metric.state != "equal")
         figures = f" ({metrics})" if metrics else ""
         click.echo(printable(f"the lens {one.lens} of {one.day}{figures} {_named(one.state)}: {one.why}"))
+    _print_rounding(proof)
+    if not_kept:
+        click.echo(printable(f"not compared, because FARTHING_LENSES names them no more: {', '.join(not_kept)}"))
     for sentence in proof.contradictions:
         click.echo(sentence)
-    mendable = sorted({one.day for one in (*proof.days, *proof.lenses) if one.mend})
-    if mendable:
-        click.echo(f"Bring {several(len(mendable), 'day')} up to date: `{command_for(mendable, collected)}`")
+    if command := command_for_all((*proof.days, *proof.lenses)):
+        mendable = {one.day for one in (*proof.days, *proof.lenses) if one.mend}
+        click.echo(f"Bring {several(len(mendable), 'day')} up to date: `{command}`")
     click.echo(_verdict(proof))
     click.echo(_billed(source))
+
+
+def _print_rounding(proof: Proof) -> None:
+    """A line for each lens: a real bill has such differences on every day."""
+    from farthing.cli._tables import printable
+
+    rounded: dict[str, list[DayProof]] = {}
+    for one in proof.lenses:
+        if one.state == "rounding":
+            rounded.setdefault(one.lens, []).append(one)
+    for name, proofs in sorted(rounded.items()):
+        most = max(abs(metric.difference or ZERO) for one in proofs for metric in one.metrics)
+        differs = "differs from its day" if len(proofs) == 1 else "differ from their days"
+        click.echo(
+            printable(
+                f"the lens {name}: {several(len(proofs), 'report')} {differs} by rounding only, at most {plain(most)} "
+                f"{proofs[0].stored_currency}: Cost Explorer rounds each group"
+            )
+        )
 
 
 def _rows(day: DayProof, currency: str | None) -> list[list[str]]:
@@ -276,6 +329,8 @@ def _print_excluded(proof: Proof, scope: str | None, to: "Console") -> None:
 def _verdict(proof: Proof) -> str:
     """All in one sentence."""
     lenses = f" and {several(sum(proof.lenses_seen.values()), 'lens report')}" if proof.lenses_seen else ""
+    rounded = sum(one.state == "rounding" for one in proof.lenses)
+    lenses += f" ({rounded:,} of them but for rounding)" if rounded else ""
     if proof.equal:
         total = ", ".join(f"{plain(one.asked)} {one.currency}" for one in proof.sums if one.metric == BILLED_COST)
         return f"equal to the last decimal: {several(len(proof.days), 'day')}{lenses}, {BILLED_COST} {total}"
@@ -283,8 +338,8 @@ def _verdict(proof: Proof) -> str:
     for state in dict.fromkeys(day.state for day in proof.days if day.state != "equal"):
         count = sum(day.state == state for day in proof.days)
         parts.append(f"{several(count, 'day')} {_named(state, many=count > 1)}")
-    if proof.lenses:
-        parts.append(f"{several(len(proof.lenses), 'lens report')} not the same as the day's")
+    if others := len(proof.lenses) - rounded:
+        parts.append(f"{several(others, 'lens report')} not the same as the day's")
     if proof.contradictions:
         parts.append("the record types do not add up")
     equal = sum(day.state == "equal" for day in proof.days)

@@ -29,7 +29,10 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     "--size", type=click.Choice(["small", "medium", "large"]), default="medium", show_default=True,
     help="5 accounts x 24 services, 12 x 60, or 200 x 100.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another organisation.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True,
+    help="Another seed, another organisation.",
+)  # fmt: skip
 @click.option("--today", type=_DAY, metavar="YYYY-MM-DD", help="The simulated UTC day.  [default: the clock's]")
 @click.option(
     "--anchor", type=_DAY, metavar="YYYY-MM-DD",
@@ -200,7 +203,9 @@ def _hint(url: str, source: Source) -> str:
     return (
         f"A simulated Cost Explorer, its today is {source.today}. Ctrl-C ends it. In another terminal:\n"
         f"  export AWS_ENDPOINT_URL_COST_EXPLORER={url}\n"
-        "  export AWS_ACCESS_KEY_ID=simulated AWS_SECRET_ACCESS_KEY=simulated AWS_REGION=us-east-1"
+        "  export AWS_ACCESS_KEY_ID=simulated AWS_SECRET_ACCESS_KEY=simulated\n"
+        # boto3 and the AWS CLI 1 read the one, the other SDKs and the AWS CLI 2 the other.
+        "  export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1"
     )
 
 

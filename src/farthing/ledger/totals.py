@@ -1,6 +1,6 @@
 """What the ledger says a period's days came to: the stored side of a reconciliation. Nothing is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
 
@@ -15,14 +15,19 @@ RUNS_LOOKED_THROUGH = 100
 """Runs: how far back a day's last question is looked for; a run a day, that is three months."""
 
 
-def stored_days(store: Store, period: Period) -> Iterator[StoredDay | UnreadableDay]:
-    """Each report of the period, of the ledger and of its lenses; one that cannot be read does not hide the others.
+def stored_days(store: Store, period: Period, lenses: Iterable[str]) -> Iterator[StoredDay | UnreadableDay]:
+    """Each report of the period, of the ledger and of these lenses; one that cannot be read does not hide the others.
+
+    Args:
+        store: the ledger's home.
+        period: the days.
+        lenses: by the names of their folders.
 
     Raises:
         LedgerError: the home cannot be read.
     """
     asked = last_asked(store, period)
-    for lens in ("", *lens_names(store)):
+    for lens in ("", *lenses):
         reports = Reports(store, lens_prefix(lens) if lens else PREFIX)
         for day, report in reports.read_many(day for day in reports.days() if day in period):
             if isinstance(report, CorruptError):
@@ -32,8 +37,9 @@ def stored_days(store: Store, period: Period) -> Iterator[StoredDay | Unreadable
 
 
 def lens_names(store: Store) -> list[str]:
-    """The lenses that the ledger has reports of."""
-    return sorted({key.removeprefix(LENSES_PREFIX).partition("/")[0] for key in store.keys(LENSES_PREFIX)})
+    """The lenses that the ledger has reports of, whether they are still kept or not."""
+    below = (key.removeprefix(LENSES_PREFIX) for key in store.keys(LENSES_PREFIX))
+    return sorted({key.partition("/")[0] for key in below if "/" in key})
 
 
 def last_asked(store: Store, period: Period) -> dict[date, datetime]:

@@ -61,6 +61,8 @@ without one. A savings plan that is bought once is a SavingsPlanUpfrontFee."""
 _BATCH = 10_000
 _EMPTY = frozenset({"", "NULL"})
 _DAY = timedelta(days=1)
+YEARS = range(1970, 9000)
+"""Of charges. What is asked for lies up to years about them, and dates end with 9999."""
 _Row = Mapping[str, str]
 
 
@@ -307,6 +309,9 @@ def _day(text: str) -> date:
         moment = datetime.fromisoformat(text.removesuffix(" UTC"))
     except ValueError:
         raise ValueError(f"ChargePeriodStart {text[:60]!r} is not a point in time") from None
+    # Looked at first: in the very first and last year UTC may be out of reach.
+    if moment.year not in YEARS:
+        raise ValueError(f"ChargePeriodStart {text[:60]!r} is not in the years {YEARS[0]} to {YEARS[-1]}")
     return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
 
 

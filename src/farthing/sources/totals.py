@@ -15,6 +15,7 @@ from farthing.model import GROUP_BY, Period, Source, exact_sum, parse_amount, sa
 from farthing.reconcile import AskedDay, RecordType
 from farthing.sources.cost_explorer import COLUMNS, COST_METRICS, IAM_ACTIONS, CostExplorerClient
 from farthing.sources.scope import scope_filter
+from farthing.wording import several
 
 RECORD_TYPES = 15
 """Record types that a day of an ordinary bill has at most: what an answer by record type is priced with."""
@@ -116,9 +117,11 @@ class TotalsSource:
         token: str | None = None
         while True:
             if self.billed_requests >= max_requests:
+                free = self.source.kind == "simulated"
+                noun, price = ("free request", "") if free else ("billed request", " ($0.01 each)")
                 raise RequestCapError(
-                    f"more than {max_requests} billed requests would be needed, and nothing is proved by a part of an "
-                    "answer: ask for a shorter period, or raise FARTHING_MAX_BILLED_REQUESTS ($0.01 each)"
+                    f"more than {several(max_requests, noun)} would be needed, and nothing is proved by a part of an "
+                    f"answer: ask for a shorter period, or raise FARTHING_MAX_BILLED_REQUESTS{price}"
                 )
             try:
                 page = self._client.get_cost_and_usage(**request, **({"NextPageToken": token} if token else {}))

@@ -295,6 +295,15 @@ def test_parquet_doubles_are_their_shortest_decimal(tmp_path):
         ([{"BillingCurrency": ""}], "line 2: BillingCurrency is empty"),
         ([{"ChargePeriodStart": "yesterday"}], "line 2: ChargePeriodStart 'yesterday' is not a point in time"),
         (
+            [{}, {"ChargePeriodStart": "9999-12-31T00:00:00Z"}],
+            "line 3: ChargePeriodStart '9999-12-31T00:00:00Z' is not in the years 1970 to 8999",
+        ),
+        (
+            [{"ChargePeriodStart": "0001-01-01T00:00:00+14:00"}],
+            "line 2: ChargePeriodStart '0001-01-01T00:00:00+14:00' is not in the years",
+        ),
+        ([{"ChargePeriodStart": "9999-12-31T23:00:00-05:00"}], "is not in the years"),
+        (
             [{"ChargeCategory": "Gift"}],
             "line 2: ChargeCategory 'Gift' is none of Usage, Purchase, Tax, Credit, Adjustment",
         ),
@@ -320,6 +329,13 @@ def test_a_bad_row_of_parquet_is_named_by_its_number(tmp_path):
     duckdb.sql(f"COPY (SELECT * FROM (VALUES {rows}) AS t({names})) TO '{path}'")
     with pytest.raises(FocusError, match=r"a\.parquet, row 3: BilledCost 'nan' is not a decimal number"):
         read(path)
+
+
+@pytest.mark.parametrize("year", [1970, 8999])
+def test_the_first_and_last_year_are_answered(tmp_path, year):
+    path = written(tmp_path / "a.csv", {"ChargePeriodStart": f"{year}-12-31T00:00:00Z"})
+    results = whole(simulated(path), asked(f"{year}-12-31", f"{year + 1}-01-01"))
+    assert sums(results, "UnblendedCost") == {f"{year}-12-31": Decimal("1.5")}
 
 
 @pytest.mark.parametrize(

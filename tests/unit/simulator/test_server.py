@@ -415,6 +415,36 @@ def test_the_command_prints_its_url_first_and_ends_cleanly(tmp_path, number):
     assert [path.name for path in tmp_path.iterdir()] == ["truth.json"]
 
 
+def test_boto3_needs_nothing_but_what_is_printed(tmp_path):
+    """The exports alone, in an environment without a home: no region and no credentials come from elsewhere."""
+    script = (
+        "import boto3; ce = boto3.client('ce'); print(ce.meta.endpoint_url); "
+        "print(len(ce.get_tags(TimePeriod={'Start': '2026-11-01', 'End': '2026-11-23'})['Tags']))"
+    )
+    arguments = ["--port", "0", "--size", "small", "--today", "2026-11-23"]
+    with subprocess.Popen(simulate(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().rstrip("\n")
+        hint = [process.stderr.readline() for _ in range(4)]
+        exports = [line.split()[1:] for line in hint if line.startswith("  export ")]
+        printed = dict(pair.split("=", 1) for pairs in exports for pair in pairs)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **printed,
+        }
+        run = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=30
+        )
+        process.terminate()
+        process.communicate(timeout=10)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == [url, "2"]
+    assert printed["AWS_REGION"] == printed["AWS_DEFAULT_REGION"] == "us-east-1"
+
+
 def failed(*arguments: str) -> tuple[int, str]:
     run = subprocess.run(simulate(*arguments), capture_output=True, text=True, timeout=20)
     assert run.stdout == ""
@@ -440,6 +470,11 @@ def test_wrong_use_is_one_clear_line(tmp_path):
     assert (code, "first day" in message) == (2, True)
     code, message = failed("--replay", str(broken), "--today", "2020-01-01")
     assert (code, "brings its own days" in message) == (2, True)
+    for seed in ("-1", str(2**31)):
+        run = subprocess.run(simulate("--seed", seed), capture_output=True, text=True, timeout=20)
+        assert (run.returncode, run.stdout) == (2, "")
+        assert "'--seed'" in run.stderr.splitlines()[-1]
+        assert "0<=x<=2147483647" in run.stderr.splitlines()[-1]
     code, message = failed("--fault", "throtle")
     assert (code, "'throtle' is no fault; there are access-denied, " in message) == (2, True)
     code, message = failed("--from", str(tmp_path / "nowhere.csv"))
