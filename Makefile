@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools
+CHECKOV := $(VENV)/checkov
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test integration lint format types bench package docs lock clean
+.PHONY: help demo test terraform integration lint format types bench package state docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +16,10 @@ demo: $(VENV)/.run  ## the main job on a simulated organisation: no AWS, no acco
 	$(BIN)/farthing demo $(ARGS)
 
 test: $(VENV)/.dev  ## unit, contract, golden, Hypothesis and docs tests
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration and not terraform" $(ARGS)
+
+terraform: $(VENV)/.dev $(CHECKOV)/.checkov  ## the deployment's form, types, own tests and a plan of every example; no AWS
+	$(BIN)/python -m pytest -m terraform tests/terraform $(ARGS)
 
 integration: $(VENV)/.dev $(TOOLS)/.tools  ## the ledger and the Lambda entry on a local AWS, foreign tools on the simulator
 	$(BIN)/python -m pytest -m integration tests/integration $(ARGS)
@@ -36,6 +40,11 @@ bench: $(VENV)/.dev $(TOOLS)/.tools  ## speed and memory, each against a named r
 package: $(VENV)/.dev $(TOOLS)/.tools  ## the Lambda artifact into dist/; tests of it, of the wheel and of the sdist
 	$(BIN)/python tools/build_lambda.py
 	$(BIN)/python -m pytest -m packaging -p no:xdist tests/packaging $(ARGS)
+
+state:  ## once for an AWS account: the bucket of Terraform's states, and where it is for terraform/environments
+	terraform -chdir=terraform/bootstrap init
+	terraform -chdir=terraform/bootstrap apply $(ARGS)
+	terraform -chdir=terraform/bootstrap output -raw backend > terraform/environments/account.hcl
 
 docs: $(VENV)/.dev  ## writes the generated pages of docs/reference anew
 	$(BIN)/python tools/generate_docs.py
@@ -67,4 +76,9 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 $(TOOLS)/.tools: requirements/tools.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/tools.lock
+	@touch $@
+
+$(CHECKOV)/.checkov: requirements/checkov.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/checkov.lock
 	@touch $@

@@ -12,13 +12,14 @@ COMPILE = (
 
 
 def main() -> None:
-    """Writes the locks; run and lambda take the versions of dev, the tools stand alone (awscli pins its botocore)."""
+    """Writes the locks; run and lambda take the versions of dev, the tools and checkov stand alone."""
     dev = ("-c", "requirements/dev.lock")
     for arguments in (
         ("pyproject.toml", "--group", "dev", "-o", "requirements/dev.lock"),
         ("pyproject.toml", *dev, "-o", "requirements/run.lock"),
         ("--group", "lambda", *dev, "-o", "requirements/lambda.lock"),
         ("--group", "tools", "-o", "requirements/tools.lock"),
+        ("--group", "checkov", "-o", "requirements/checkov.lock"),
     ):
         subprocess.run([*COMPILE, *arguments], cwd=ROOT, check=True)
 
