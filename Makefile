@@ -21,7 +21,8 @@ test: $(VENV)/.dev  ## unit, contract, golden, Hypothesis and docs tests
 terraform: $(VENV)/.dev $(CHECKOV)/.checkov  ## the deployment's form, types, own tests and a plan of every example; no AWS
 	$(BIN)/python -m pytest -m terraform tests/terraform $(ARGS)
 
-integration: $(VENV)/.dev $(TOOLS)/.tools  ## the ledger and the Lambda entry on a local AWS, foreign tools on the simulator
+integration: $(VENV)/.dev $(TOOLS)/.tools  ## the zip deployed by Terraform to a local AWS, drills there; foreign tools on the simulator
+	$(BIN)/python tools/build_lambda.py
 	$(BIN)/python -m pytest -m integration tests/integration $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy strict, the walls between the rooms

@@ -14,7 +14,11 @@ CREDENTIALS = {"aws_access_key_id": "AKIAPLANTED", "aws_secret_access_key": "pla
 REGION = "us-east-1"
 TODAY = "2026-11-23"
 
-_servers: list[Server] = []
+shown: list[Server] = []
+"""Servers whose last lines are printed below a test that fails."""
+phases: list[tuple[str, float]] = []
+"""What took how many seconds, in order; printed at the end of the run."""
+
 _buckets = count(1)
 
 
@@ -22,28 +26,35 @@ _buckets = count(1)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
     if report.failed:
-        for server in _servers:
+        for server in shown:
             last = "\n".join(server.log.read_text(errors="replace").splitlines()[-60:])
             report.sections.append((f"{server.log.stem} at {server.url}", last))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if phases:
+        terminalreporter.section("seconds, by phase of the deployed system")
+        for name, seconds in phases:
+            terminalreporter.line(f"{seconds:6.1f}  {name}")
 
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory) -> Iterator[Server]:
     """MiniStack."""
     with ministack(tmp_path_factory.mktemp("ministack")) as server:
-        _servers.append(server)
+        shown.append(server)
         yield server
-        _servers.remove(server)
+        shown.remove(server)
 
 
 @pytest.fixture(scope="session")
 def cost_explorer(tmp_path_factory) -> Iterator[Server]:
     """A simulated Cost Explorer whose answers fit one page."""
     with simulator(tmp_path_factory.mktemp("simulate"), "--size", "small", "--today", TODAY) as server:
-        _servers.append(server)
+        shown.append(server)
         yield server
-        _servers.remove(server)
+        shown.remove(server)
 
 
 def new_client(service: str, url: str) -> Any:

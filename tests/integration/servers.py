@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +31,20 @@ MACHINE = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEM
 class Server:
     """A process that serves ``url``; what it says is in the file ``log``."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, log: Path, certificate: Path | None = None) -> None:
         self.process = process
         self.url = url
         self.log = log
+        self.certificate = certificate
+        """What its TLS is to be trusted by; None: it speaks plain HTTP."""
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+        context = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
+        with urllib.request.urlopen(self.url + path, timeout=5, context=context) as answer:
             return json.load(answer)
 
 
@@ -53,9 +59,41 @@ def tool(name: str) -> str:
 @contextmanager
 def ministack(folder: Path) -> Iterator[Server]:
     """MiniStack, ready to answer."""
-    program = tool("ministack")
+    with _ministack([tool("ministack")], folder, "http", {}) as server:
+        yield server
+
+
+@contextmanager
+def strict_ministack(folder: Path, credentials: Mapping[str, str]) -> Iterator[Server]:
+    """MiniStack nearer to AWS: TLS, IAM's policies evaluated for every request, and `ministack_mended.py`.
+
+    Args:
+        folder: for its files and those of the functions it runs.
+        credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the account's root.
+    """
+    if shutil.which("openssl") is None:
+        pytest.fail("openssl must be on PATH: MiniStack makes its certificate by it", pytrace=False)
+    certificate = folder / "ministack-tls" / "server.crt"
+    settings = {
+        **credentials,
+        "AUTH": "true",
+        "USE_SSL": "1",
+        "AWS_CA_BUNDLE": str(certificate),  # for the functions
+        # AWS waits one minute, then two.
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "2",
+        "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "4",
+    }
+    command = [tool("python"), str(Path(__file__).with_name("ministack_mended.py"))]
+    with _ministack(command, folder, "https", settings, certificate) as server:
+        yield server
+
+
+@contextmanager
+def _ministack(
+    command: list[str], folder: Path, scheme: str, settings: Mapping[str, str], certificate: Path | None = None
+) -> Iterator[Server]:
     port = _free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"{scheme}://127.0.0.1:{port}"
     environment = {
         **MACHINE,
         "HOME": str(folder),
@@ -65,10 +103,11 @@ def ministack(folder: Path) -> Iterator[Server]:
         "IOT_MTLS_ENABLED": "0",
         "GATEWAY_PORT": str(port),
         "AWS_ENDPOINT_URL": url,
+        **settings,
     }
     log = folder / "ministack.log"
-    with log.open("w") as file, _process([program], environment, folder, stdout=file, stderr=file) as process:
-        server = Server(process, url, log)
+    with log.open("w") as file, _process(command, environment, folder, stdout=file, stderr=file) as process:
+        server = Server(process, url, log, certificate)
         _wait_until_ready(server)
         yield server
 
@@ -100,6 +139,32 @@ def _process(command: list[str], environment: dict[str, str], folder: Path, **pi
                 process.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
+            _end_what_it_started(process.pid)
+
+
+def _end_what_it_started(group: int) -> None:
+    """A server ends with all that it started, such as MiniStack's functions; one that does not fails the run."""
+    deadline = time.monotonic() + END_SECONDS
+    while left := members(group):
+        if time.monotonic() > deadline:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+            pytest.fail(f"a server left processes behind: {', '.join(map(str, left))}", pytrace=False)
+        time.sleep(0.05)
+
+
+def members(group: int) -> list[int]:
+    """The processes of a group that still run; Linux only, elsewhere none."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, its_group = (process / "stat").read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if int(its_group) == group and state != "Z":  # nobody may be there to collect what has ended
+            found.append(int(process.name))
+    return found
 
 
 def _wait_until_ready(server: Server) -> None:
@@ -123,10 +188,8 @@ def _free_port() -> int:
 def listening(group: int) -> set[str]:
     """The addresses (as hexadecimal in /proc) that a server and the processes it started listen on; Linux only."""
     found = set()
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in (Path("/proc", str(member)) for member in members(group)):
         try:
-            if int((process / "stat").read_text().rpartition(")")[2].split()[2]) != group:
-                continue
             sockets = {str(link.readlink()) for link in (process / "fd").iterdir()}
             for table in ("tcp", "tcp6"):
                 for line in (process / "net" / table).read_text().splitlines()[1:]:
