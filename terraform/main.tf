@@ -35,6 +35,9 @@ module "storage" {
   kms_key_arn        = local.kms_key_arn
   force_destroy      = var.force_destroy
   tags               = local.tags
+
+  # So that a destroy that stops at a bucket that is not empty has not deleted the key of what is in it.
+  depends_on = [module.key]
 }
 
 module "secret" {

@@ -184,9 +184,9 @@ variable "settings" {
 
   validation {
     condition = length(setintersection(keys(var.settings), [
-      "FARTHING_PREFIX", "FARTHING_CONFIG", "FARTHING_HOME", "FARTHING_SLACK_WEBHOOK_URL",
+      "FARTHING_PREFIX", "FARTHING_CONFIG", "FARTHING_HOME", "FARTHING_SLACK_WEBHOOK_URL", "FARTHING_TODAY",
     ])) == 0
-    error_message = "settings must not move the ledger or its configuration, which the function's policy is cut to, and must not hold the webhook URL, which belongs into the secret."
+    error_message = "settings must not move the ledger or its configuration, which the function's policy is cut to, must not hold the webhook URL, which belongs into the secret, and must not stop the clock."
   }
 }
 
@@ -198,6 +198,16 @@ variable "environment_variables" {
   validation {
     condition     = alltrue([for name in keys(var.environment_variables) : !startswith(name, "FARTHING_") && !contains(["BUCKET_NAME", "COST_THRESHOLD", "SLACK_SECRET_NAME", "ENVIRONMENT"], name)])
     error_message = "environment_variables must not set farthing's own: use settings, cost_threshold and environment."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.environment_variables) : name != "POWERTOOLS_SERVICE_NAME" && !startswith(name, "POWERTOOLS_METRICS_")])
+    error_message = "environment_variables must not change the metrics that the alarms look at (POWERTOOLS_SERVICE_NAME, POWERTOOLS_METRICS_...)."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.environment_variables), ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EXECUTION_ENV"])) == 0
+    error_message = "environment_variables must not set what Lambda sets itself, such as AWS_REGION."
   }
 }
 
@@ -459,6 +469,11 @@ variable "slack_webhook_url" {
   validation {
     condition     = var.slack_webhook_url == null ? true : startswith(var.slack_webhook_url, "https://") || can(jsondecode(var.slack_webhook_url).url)
     error_message = "slack_webhook_url must be an https:// URL, or JSON with a url key."
+  }
+
+  validation {
+    condition     = var.slack_webhook_url == null || var.slack_webhook_version > 0
+    error_message = "slack_webhook_url is written only with slack_webhook_version: give 1 the first time, and a higher number for a new URL."
   }
 }
 

@@ -27,6 +27,10 @@ TALKATIVE = ("botocore", "slack_sdk", "urllib3")
 """Libraries that log requests and answers at DEBUG, secrets and all: the function's log level is not theirs."""
 
 
+POWERTOOLS = ("POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_METRICS_DISABLED")
+"""Variables that would give the metrics another dimension or name, or none: the alarms look at these metrics."""
+
+
 class Context(Protocol):
     """What is used of Lambda's context."""
 
@@ -47,6 +51,8 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
         FarthingError: the run failed, wholly or in part; the ledger holds what was done.
     """
     del event
+    for name in POWERTOOLS:
+        os.environ.pop(name, None)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.INFO)
     environment = os.environ.get("ENVIRONMENT") or "unknown"
@@ -57,6 +63,8 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     try:
         _require_conditional_writes()
         app = open_app(os.environ, preview=logger.info, required=() if _on_a_laptop() else LAMBDA_REQUIRED)
+        if app.settings.today and app.settings.source != "simulated" and not _on_a_laptop():
+            raise UsageError("FARTHING_TODAY stops the clock: no real bill can be watched with it; unset it")
         result = collect(app.workplace(_stdlib(logger)), invocation=context.aws_request_id)
         _emit(metrics, environment, result)
         result.require_success()

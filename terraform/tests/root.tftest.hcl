@@ -95,7 +95,7 @@ run "what_is_wrong_is_said" {
     log_retention_days        = 91
     kms_key_arn               = "alias/mine"
     slack_webhook_url         = "http://hooks.example.com"
-    slack_webhook_version     = -1
+    slack_webhook_version     = 1
     secret_readers            = ["somebody"]
     secret_recovery_days      = 3
     cost_alert_emails         = ["nobody"]
@@ -120,11 +120,56 @@ run "what_is_wrong_is_said" {
     var.cost_threshold, var.cost_source, var.scope, var.payer_role_arn, var.billing_view_arn, var.settings, var.environment_variables,
     var.trigger, var.schedule, var.memory_mb, var.timeout_seconds, var.reserved_concurrency, var.retries,
     var.delivery_retries, var.max_event_age_seconds, var.tracing, var.log_retention_days, var.kms_key_arn, var.slack_webhook_url,
-    var.slack_webhook_version, var.secret_readers, var.secret_recovery_days, var.cost_alert_emails, var.system_health_emails,
+    var.secret_readers, var.secret_recovery_days, var.cost_alert_emails, var.system_health_emails,
     var.operational_emails, var.cost_alert_queue_arns, var.pagerduty_integration_url, var.slack_chat, var.heartbeat_hours,
     var.duration_alarm_percent, var.vpc_cidr, var.subnet_ids, var.storage_profile, var.glacier_class,
     var.ia_after_days, var.noncurrent_days,
   ]
+}
+
+run "a_version_is_a_whole_number" {
+  command = plan
+  variables {
+    slack_webhook_version = -1
+  }
+
+  expect_failures = [var.slack_webhook_version]
+}
+
+run "a_webhook_that_nobody_writes_is_said" {
+  command = plan
+  variables {
+    slack_webhook_url = "https://hooks.example.com/services/T/B/x"
+  }
+
+  expect_failures = [var.slack_webhook_url]
+}
+
+run "a_variable_that_the_alarms_would_miss" {
+  command = plan
+  variables {
+    environment_variables = { POWERTOOLS_SERVICE_NAME = "costs" }
+  }
+
+  expect_failures = [var.environment_variables]
+}
+
+run "a_variable_of_lambdas_own" {
+  command = plan
+  variables {
+    environment_variables = { AWS_REGION = "eu-west-1" }
+  }
+
+  expect_failures = [var.environment_variables]
+}
+
+run "a_clock_that_stands_still" {
+  command = plan
+  variables {
+    settings = { FARTHING_TODAY = "2026-01-01" }
+  }
+
+  expect_failures = [var.settings]
 }
 
 run "what_does_not_go_together_is_said" {

@@ -149,3 +149,34 @@ def test_the_largest_services():
     assert largest_services(day) == [(EC2, 11.0), (S3, 7.0)]
     many = report(ago(1), {(f"service {n:02}", PROD): str(n) for n in range(1, 30)})
     assert [amount for _, amount in largest_services(many)] == [float(n) for n in range(29, 19, -1)]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POWERTOOLS_SERVICE_NAME", "costs"),
+        ("POWERTOOLS_METRICS_NAMESPACE", "Mine"),
+        ("POWERTOOLS_METRICS_DISABLED", "true"),
+    ],
+)
+def test_no_variable_changes_what_the_alarms_look_at(monkeypatch, capsys, name, value):
+    monkeypatch.setenv(name, value)
+    with http_receiver() as slack:
+        monkeypatch.setenv("FARTHING_SLACK_WEBHOOK_URL", slack.url)
+        handler({}, context())
+    found = metrics(lines(capsys))
+    assert found["RunSucceeded", None] == 1
+    assert found["AlertsFailed", None] == 0
+
+
+def test_a_function_with_a_stopped_clock_watches_nothing(monkeypatch, capsys):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "farthing-prod")
+    monkeypatch.setenv("FARTHING_SOURCE", "cost-explorer")
+    monkeypatch.setenv("BUCKET_NAME", "ledger")
+    monkeypatch.setenv("SLACK_SECRET_NAME", "slack")
+    with mock_aws():
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="ledger")
+        with pytest.raises(FarthingError, match="FARTHING_TODAY stops the clock"):
+            handler({}, context())
+    assert metrics(lines(capsys))["RunSucceeded", None] == 0

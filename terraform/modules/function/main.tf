@@ -154,10 +154,8 @@ resource "aws_iam_role" "function" {
         Effect    = "Allow"
         Principal = { Service = "lambda.amazonaws.com" }
         Action    = "sts:AssumeRole"
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = local.account }
-          ArnLike      = { "aws:SourceArn" = [local.function_arn, "${local.function_arn}:*"] }
-        }
+        # No condition on the source: Lambda documents aws:SourceArn only for policies of the function itself, and a role
+        # that Lambda cannot assume is no function. Who may give this role to a function is iam:PassRole's matter.
       },
     ]
   })

@@ -2,12 +2,14 @@ data "aws_caller_identity" "current" {}
 
 # Who applies, without the session's name: the same for every run of that role.
 data "aws_iam_session_context" "current" {
+  count = var.webhook_version > 0 && var.readers == null ? 1 : 0
+
   arn = data.aws_caller_identity.current.arn
 }
 
 locals {
   # The provider before 6.27 reads a value that it wrote back at each plan, so whoever applies must be able to.
-  applier = var.webhook_version == 0 ? [] : [data.aws_iam_session_context.current.issuer_arn]
+  applier = data.aws_iam_session_context.current[*].issuer_arn
   readers = concat([var.function_role_arn], var.readers == null ? local.applier : var.readers)
 }
 
