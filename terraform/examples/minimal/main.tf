@@ -1,5 +1,5 @@
 # Everything that has a default has it. Slack's webhook URL is set by hand afterwards:
-#   aws secretsmanager put-secret-value --secret-id NAME --secret-string URL
+#   aws secretsmanager put-secret-value --secret-id NAME --secret-string file://url.txt
 module "farthing" {
   source = "../.."
 

@@ -69,7 +69,8 @@ resource "aws_sns_topic_subscription" "email" {
 
 # Receivers of the structured alert: queues and HTTPS endpoints of other systems.
 resource "aws_sns_topic_subscription" "queue" {
-  for_each = toset(var.cost_alert_queue_arns)
+  # By place: a queue that the same configuration makes has no ARN yet at the plan.
+  for_each = { for place, arn in var.cost_alert_queue_arns : tostring(place) => arn }
 
   topic_arn            = aws_sns_topic.this["cost_alerts"].arn
   protocol             = "sqs"
@@ -78,7 +79,7 @@ resource "aws_sns_topic_subscription" "queue" {
 }
 
 resource "aws_sns_topic_subscription" "https" {
-  for_each = toset(var.cost_alert_https_endpoints)
+  for_each = { for place, url in var.cost_alert_https_endpoints : tostring(place) => url }
 
   topic_arn              = aws_sns_topic.this["cost_alerts"].arn
   protocol               = "https"
