@@ -89,4 +89,8 @@ run "the_classic_rule_where_asked_for" {
     condition     = one([for s in jsondecode(aws_sqs_queue_policy.undelivered.policy).Statement : s.Condition if s.Effect == "Allow"]).ArnEquals["aws:SourceArn"] == "arn:aws:events:us-east-1:111122223333:rule/farthing-dev"
     error_message = "this rule writes to the queue"
   }
+  assert {
+    condition     = [for s in jsondecode(aws_sqs_queue_policy.undelivered.policy).Statement : s.Action if s.Effect == "Allow"] == ["sqs:SendMessage"]
+    error_message = "the rule may put what it could not deliver into the queue"
+  }
 }
