@@ -37,10 +37,6 @@ run "two_zones_one_nat_and_endpoints" {
     error_message = "by the S3 endpoint all is possible that the code calls on the ledger"
   }
   assert {
-    condition     = alltrue([for route in aws_route.private : route.nat_gateway_id == aws_nat_gateway.this[0].id])
-    error_message = "the way out of the private subnets is the NAT gateway"
-  }
-  assert {
     condition     = aws_vpc_security_group_egress_rule.function.from_port == 443 && aws_vpc_security_group_egress_rule.function.to_port == 443 && length(aws_vpc_security_group_ingress_rule.endpoints) == 1
     error_message = "HTTPS out, nothing in"
   }

@@ -121,3 +121,33 @@ def test_tables_and_permissions_are_what_code_and_variables_say():
         [sys.executable, ROOT / "tools" / "terraform_docs.py", "--check"], capture_output=True, text=True, check=False
     )
     assert said.returncode == 0, said.stdout + said.stderr
+
+
+def resources(path, kind):
+    found = {}
+    for block in loaded(path)["resource"]:
+        for type_, named in block.items():
+            if type_.strip('"') == kind:
+                found |= {name.strip('"'): body for name, body in named.items()}
+    return found
+
+
+def test_the_private_subnets_reach_out_through_nat_alone():
+    """No plan on mocks knows where a route leads."""
+    routes = resources(CONFIGURATION / "modules" / "network" / "main.tf", "aws_route")
+    assert "aws_nat_gateway.this" in routes["private"]["nat_gateway_id"]
+    assert "gateway_id" not in routes["private"]
+    assert "aws_internet_gateway.this" in routes["public"]["gateway_id"]
+
+
+def test_the_first_run_comes_after_all_that_it_needs():
+    """A plan does not show an order."""
+    (first_run,) = resources(CONFIGURATION / "main.tf", "aws_lambda_invocation").values()
+    assert {"module.function", "module.secret", "module.storage", "module.notifications"} <= {
+        name.strip("${}") for name in first_run["depends_on"]
+    }
+
+
+def test_a_key_outlives_the_bucket_that_it_encrypts():
+    (storage,) = [block['"storage"'] for block in loaded(CONFIGURATION / "main.tf")["module"] if '"storage"' in block]
+    assert [name.strip("${}") for name in storage["depends_on"]] == ["module.key"]
