@@ -63,7 +63,7 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     try:
         _require_conditional_writes()
         app = open_app(os.environ, preview=logger.info, required=() if _on_a_laptop() else LAMBDA_REQUIRED)
-        if app.settings.today and app.settings.source != "simulated" and not _on_a_laptop():
+        if app.settings.today and _watches_a_real_bill(app.settings.source):
             raise UsageError("FARTHING_TODAY stops the clock: no real bill can be watched with it; unset it")
         result = collect(app.workplace(_stdlib(logger)), invocation=context.aws_request_id)
         _emit(metrics, environment, result)
@@ -100,6 +100,11 @@ def _require_conditional_writes() -> None:
             f"this runtime's boto3 {boto3.__version__} cannot write to S3 conditionally: update the function's runtime "
             f"(python3.11 or newer, not pinned to an old version), or add a layer with boto3 {LEAST_BOTO3} or newer"
         )
+
+
+def _watches_a_real_bill(source: str) -> bool:
+    """Whether this is a function that asks AWS itself, not a simulator or somebody's trial."""
+    return source != "simulated" and not _on_a_laptop() and "AWS_ENDPOINT_URL_COST_EXPLORER" not in os.environ
 
 
 def _stdlib(logger: Logger) -> Any:
