@@ -60,6 +60,7 @@ def test_a_daily_run_calls_every_action_that_is_declared_and_no_other(monkeypatc
         for name, value in {
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ENDPOINT_URL_COST_EXPLORER": "http://127.0.0.1:9",  # never asked: this test answers
             "AWS_LAMBDA_FUNCTION_NAME": "farthing",
             "AWS_REGION": "us-east-1",
             "BUCKET_NAME": "ledger",
