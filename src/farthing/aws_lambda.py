@@ -26,7 +26,6 @@ LARGEST_SERVICES = 10
 TALKATIVE = ("botocore", "slack_sdk", "urllib3")
 """Libraries that log requests and answers at DEBUG, secrets and all: the function's log level is not theirs."""
 
-
 POWERTOOLS = ("POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_METRICS_DISABLED")
 """Variables that would give the metrics another dimension or name, or none: the alarms look at these metrics."""
 

@@ -358,7 +358,7 @@ def _gather(
         failures = asked.failures
         if not asked.whole:
             return totals, failures
-    if not asked_again_may_help(failures):
+    if not _asked_again_may_help(failures):
         run.reach("stored")
     done = {lens.name for earlier in before for lens in earlier.lenses if lens.whole}
     try:
@@ -372,7 +372,7 @@ def _gather(
     return totals, failures
 
 
-def asked_again_may_help(failures: list[FarthingError]) -> bool:
+def _asked_again_may_help(failures: list[FarthingError]) -> bool:
     """Whether a retry of the same run should ask again: not where only a stored report cannot be read."""
     return not all(isinstance(failure, CorruptError) for failure in failures)
 

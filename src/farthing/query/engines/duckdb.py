@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from farthing.errors import AmountError, CorruptError, LedgerError
+from farthing.ledger.reports import LENS_SCHEMA, SCHEMA
 from farthing.model import ZERO, Period, parse_amount, plain, same_currency
 from farthing.query.compile import Parameters, compile_days, compile_rows, quoted
 from farthing.query.model import Day, Query, Result, Row, in_order, metrics_to_sum, result
@@ -23,8 +24,6 @@ from farthing.query.model import Day, Query, Result, Row, in_order, metrics_to_s
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = "farthing.daily-report/1"
-LENS_SCHEMA = "farthing.lens-report/1"
 ACCOUNT = "SubAccountId"
 
 # An amount as JSON text: a string of at most 20 digits, a point and 18 digits. A bare number is refused.
