@@ -28,12 +28,13 @@ class FocusColumn(msgspec.Struct, frozen=True):
     mandatory: bool = False
 
 
+_KINDS: Mapping[str, Kind] = {"amount": "amount", "time": "time", "map": "map"}
+
+
 def _column(text: str) -> FocusColumn:
-    name, _, rest = text.partition(" ")
-    kinds: dict[str, Kind] = {"text": "text", "amount": "amount", "time": "time", "map": "map"}
-    words = rest.split()
-    kind = next((kinds[word] for word in words if word in kinds), "text")
-    return FocusColumn(name, kind, "mandatory" in words)
+    name, *words = text.split()
+    kinds = [_KINDS[word] for word in words if word in _KINDS]
+    return FocusColumn(name, kinds[0] if kinds else "text", "mandatory" in words)
 
 
 FOCUS_COLUMNS: Mapping[str, FocusColumn] = {
