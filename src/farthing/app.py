@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import boto3
     from botocore.config import Config
 
+    from farthing.ledger.exports import Exports
 
 CONFIG_NAME = "farthing.toml"
 CONFIG_KEY = "config/farthing.toml"
@@ -170,6 +171,41 @@ class App:
             if stored is not None and "/" not in days[key]:
                 (folder / f"{days[key]}.json").write_bytes(stored.data)
         return folder
+
+    def exports(self) -> "Exports":
+        """The ledger's imported billing exports."""
+        from farthing.ledger.exports import BucketFiles, Exports, FolderFiles
+
+        root = getattr(self.store, "root", None)
+        if isinstance(root, Path):
+            return Exports(self.store, FolderFiles(root))
+        from platformdirs import user_cache_path
+
+        key = self.settings.kms_key_id
+        encryption = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {"ServerSideEncryption": "AES256"}
+        )
+        bucket = self.settings.bucket_name or ""
+        cache = user_cache_path("farthing") / "exports"
+        return Exports(self.store, BucketFiles(self.s3_client(), bucket, self.settings.prefix, cache, encryption))
+
+    def rejects_folder(self) -> Path:
+        """Where rows that an import cannot read are kept: beside a local ledger, else in the user's cache."""
+        root = getattr(self.store, "root", None)
+        if isinstance(root, Path):
+            return root / "rejects"
+        from platformdirs import user_cache_path
+
+        return user_cache_path("farthing") / "rejects"
+
+    def s3_client(self) -> Any:
+        """A client for billing exports in a bucket."""
+        from farthing.aws import AWS_ERRORS, CONFIG, explain
+
+        try:
+            return self._session().client("s3", config=CONFIG, region_name=os.environ.get("AWS_REGION") or None)
+        except AWS_ERRORS as error:  # a profile that does not exist
+            raise explain(error, "S3", "s3:GetObject") from error
 
     def _simulated_client(self) -> Any:
         from farthing.simulator.bill import Bill

@@ -13,6 +13,7 @@
     |   |-- RequestError           the service refuses the question (too old, malformed)
     |   |-- UnreachableError       network, throttling or the service itself, after retries
     |   |-- AnswerError            an answer that contradicts itself
+    |   |-- ExportError            a billing export that cannot be read, or not whole
     |   `-- RequestCapError        more billed requests needed than allowed
     |-- LedgerError                the ledger cannot be read or written
     |   |-- ConflictError          somebody else wrote the object in between
@@ -88,6 +89,10 @@ class UnreachableError(SourceError):
 
 class AnswerError(SourceError):
     """The service answered something that contradicts itself or its documentation."""
+
+
+class ExportError(SourceError):
+    """A billing export that cannot be read, or not whole; the message names the file."""
 
 
 class RequestCapError(SourceError):

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "collect": ("farthing.cli.collect", "The daily run: ask, keep, compare, alert."),
     "backfill": ("farthing.cli.backfill", "Bring history into the ledger, priced and confirmed first."),
+    "import": ("farthing.cli.import_", "Bring a billing export (FOCUS, CUR) into the ledger."),
     "report": ("farthing.cli.report", "What was spent, by whatever you ask."),
     "reconcile": ("farthing.cli.reconcile", "Prove the stored totals against an independent ungrouped query."),
     "doctor": ("farthing.cli.doctor", "Configuration, access, reachability, freshness: each ok or how to mend it."),

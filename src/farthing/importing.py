@@ -1,0 +1,331 @@
+"""Importing billing exports: audit, write, prove, switch. Never alerts.
+
+    deliveries -> audit (count, add up, what cannot be read) -> one sorted COPY by slice -> what was written must equal
+    the audit, to the last decimal -> the catalog's switch
+
+A delivery is switched by itself, as soon as it is proved: an import that is killed has imported what it had finished, and
+started again it goes on with the rest. Memory is bounded whatever the size: DuckDB sorts on disk beyond its limit.
+"""
+
+import csv
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from farthing.errors import ExportError
+from farthing.focus import SORTED_BY
+from farthing.ledger.exports import Exports, ParquetFile, Slice, key_of
+from farthing.model import exact_difference, exact_sum, plain
+from farthing.sources.exports.audit import Audit, SliceKey, SliceSums, audit, costs_of, rejected, slices_in, sums_of
+from farthing.sources.exports.cells import escaped_name, quoted, text_literal
+from farthing.sources.exports.csvfiles import Reject
+from farthing.sources.exports.deliveries import Delivery, unchanged
+from farthing.sources.exports.headers import first_line
+from farthing.sources.exports.reading import BAD, Reading, reading
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "1GB"
+"""What DuckDB may hold; sorting beyond it goes to disk. The process stays below 2 GiB."""
+
+ROW_GROUP = 122_880
+"""Rows: what a query skips as a whole. DuckDB's own default."""
+
+SPARE_SPACE = 4
+"""Times the source's size that must be free on the disk: the sort's runs, and the result beside what it replaces."""
+
+KEPT_FOR = timedelta(days=1)
+"""How long a file that no slice names is left, for those who are still reading it."""
+
+PARTITION = "x_farthing_slice"
+
+OnStep = Callable[[str, int], None]
+"""Called with what is done now and the rows that it is done with (0 where that is not known yet)."""
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What became of one delivery.
+
+    Attributes:
+        delivery: its name.
+        format: what it was recognised as.
+        rows_read: records in its files.
+        rows_kept: those that can be read exactly.
+        rows_rejected: the others.
+        sums: of the kept rows, by currency and cost.
+        committed: whether they count now.
+        slices: what was written, sorted.
+        replaced: what counted before.
+        rejects: the file with the rejected rows, '' if there are none.
+        examples: the first of them.
+        rounded: costs that were doubles with more than 18 decimals.
+    """
+
+    delivery: str
+    format: str
+    rows_read: int
+    rows_kept: int
+    rows_rejected: int
+    sums: dict[str, dict[str, Decimal]]
+    committed: bool
+    slices: tuple[Slice, ...] = ()
+    replaced: tuple[Slice, ...] = ()
+    rejects: str = ""
+    examples: tuple[Reject, ...] = ()
+    rounded: int = 0
+
+
+class Importer:
+    """Imports deliveries into one ledger.
+
+    Args:
+        exports: where to.
+        rejects_folder: where files of rejected rows go.
+        clock: the present, UTC.
+        threads: of DuckDB; None: as many as there are cores.
+    """
+
+    def __init__(
+        self, exports: Exports, rejects_folder: Path, clock: Callable[[], datetime], threads: int | None = None
+    ) -> None:
+        self._exports = exports
+        self._rejects_folder = rejects_folder
+        self._clock = clock
+        self._threads = threads
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def progress(self) -> float:
+        """How much of the statement that runs now is done, 0 to 1 as far as DuckDB can tell; for another thread."""
+        connection = self._connection
+        try:
+            return min(1.0, max(0.0, connection.query_progress() / 100)) if connection is not None else 0.0
+        except Exception:
+            return 0.0
+
+    def is_unchanged(self, delivery: Delivery) -> bool:
+        """Whether just these files count already."""
+        return unchanged(delivery.sources, (one.sources for one in self._exports.slices()))
+
+    def run(
+        self, delivery: Delivery, *, allow_rejects: bool = False, on_step: OnStep = lambda _what, _rows: None
+    ) -> Imported:
+        """Imports one delivery.
+
+        Raises:
+            ExportError: it cannot be read, or what was written does not add up to it; the ledger is as it was.
+            LedgerError: the ledger cannot be written; it is as it was.
+        """
+        now = self._clock()
+        self._exports.sweep(now - KEPT_FOR)
+        with self._exports.files.workplace() as folder:
+            _require_space(folder, delivery)
+            with _connected(folder, self._threads) as connection:
+                self._connection = connection
+                on_step("reading", 0)
+                found = audit(connection, reading(connection, delivery.files), folder)
+                if not found.rows_read:
+                    raise ExportError(f"{delivery.name}: its files have a header and no rows")
+                imported = _counted(delivery, found)
+                if found.rows_rejected:
+                    on_step("collecting what cannot be read", found.rows_rejected)
+                    path, examples = self._keep_rejects(rejected(connection, found), now)
+                    imported = msgspec.structs.replace(imported, rejects=str(path), examples=examples)
+                    if not allow_rejects or not found.rows_kept:
+                        return imported
+                on_step("writing", found.rows_kept)
+                written = _write(connection, found, folder)
+                on_step("proving", found.rows_kept)
+                sizes = _prove(connection, found, written, delivery.name)
+                generation = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+                slices = tuple(
+                    self._slice(key, found, delivery, written[key], sizes, generation, now) for key in found.keys
+                )
+            replaced = self._exports.switch(slices)
+        return msgspec.structs.replace(imported, committed=True, slices=slices, replaced=replaced)
+
+    def _slice(
+        self,
+        key: SliceKey,
+        found: Audit,
+        delivery: Delivery,
+        paths: Sequence[Path],
+        rows: dict[Path, int],
+        generation: str,
+        now: datetime,
+    ) -> Slice:
+        parts = [one for one in found.slices if one.key == key]
+        files = []
+        for number, path in enumerate(paths):
+            name = key_of(key.provider, key.billing_account, key.period, generation, number)
+            size = path.stat().st_size
+            self._exports.files.keep(path, name)
+            files.append(ParquetFile(name, size, rows[path]))
+        return Slice(
+            provider=key.provider,
+            billing_account=key.billing_account,
+            period=key.period,
+            format=found.reading.format.name,
+            rows=sum(part.rows for part in parts),
+            # Of a delivery with several slices nobody can tell whose row it was that could not be read.
+            rows_rejected=found.rows_rejected,
+            sums={part.currency: part.sums for part in parts},
+            first_day=min(part.first_day for part in parts),
+            last_day=max(part.last_day for part in parts),
+            columns=found.reading.columns,
+            origin=delivery.name,
+            sources=delivery.sources,
+            imported_at=now,
+            files=tuple(files),
+        )
+
+    def _keep_rejects(self, rejects: Iterable[Reject], now: datetime) -> tuple[Path, tuple[Reject, ...]]:
+        stream = iter(rejects)
+        path = self._rejects_folder / f"rejects-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.csv"
+        try:
+            examples = tuple(islice(stream, 3))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(("file", "line", "reason", "row"))
+                for one in chain(examples, stream):
+                    writer.writerow((one.file, one.line, one.reason, one.text))
+        except OSError as error:
+            raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
+        return path, examples
+
+
+def _connected(folder: Path, threads: int | None) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": MEMORY,
+            "temp_directory": str(folder / "sorting"),
+            "preserve_insertion_order": "false",
+            **({"threads": str(threads)} if threads else {}),
+        },
+    )
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _counted(delivery: Delivery, found: Audit) -> Imported:
+    sums: dict[str, dict[str, Decimal]] = {}
+    for currency in sorted({one.currency for one in found.slices}):
+        parts = [one for one in found.slices if one.currency == currency]
+        sums[currency] = {cost: exact_sum(part.sums[cost] for part in parts) for cost in costs_of(found.reading)}
+    return Imported(
+        delivery=delivery.name,
+        format=found.reading.format.name,
+        rows_read=found.rows_read,
+        rows_kept=found.rows_kept,
+        rows_rejected=found.rows_rejected,
+        sums=sums,
+        committed=False,
+        rounded=found.rounded,
+    )
+
+
+def _slice_mark(key: SliceKey) -> str:
+    """SQL of whether a row is of a slice."""
+    return (
+        f"ProviderName = {text_literal(key.provider)} AND BillingAccountId = {text_literal(key.billing_account)} "
+        f"AND CAST(BillingPeriodStart AS DATE) = DATE '{key.period}'"
+    )
+
+
+def _write(connection: "duckdb.DuckDBPyConnection", found: Audit, folder: Path) -> dict[SliceKey, list[Path]]:
+    """Writes the good rows, sorted, a folder for each slice; returns its files."""
+    import duckdb
+
+    target = folder / "written"
+    columns = ", ".join(map(quoted, found.reading.columns))
+    good = f"WHERE NOT {BAD}" if found.rows_bad else ""
+    order = ", ".join(["CAST(ChargePeriodStart AS DATE)", *_sorted_by(found.reading)])
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
+    keys = found.keys
+    try:
+        if len(keys) == 1:
+            target.mkdir()
+            sql = f"COPY (SELECT {columns} FROM ({found.reading.rows()}) {good} ORDER BY {order}) TO {text_literal(str(target / '0.parquet'))} ({options})"  # noqa: S608
+            connection.execute(sql)
+            return {keys[0]: [target / "0.parquet"]}
+        cases = " ".join(f"WHEN {_slice_mark(key)} THEN {place}" for place, key in enumerate(keys))
+        # Slice by slice, so that one partition at a time is open.
+        sql = (
+            f"COPY (SELECT {columns}, CASE {cases} END AS {PARTITION} FROM ({found.reading.rows()}) {good} "  # noqa: S608
+            f"ORDER BY {PARTITION}, {order}) TO {text_literal(str(target))} ({options}, PARTITION_BY ({PARTITION}))"
+        )
+        connection.execute(sql)
+    except duckdb.Error as error:
+        raise ExportError(f"{found.reading.files[0]} cannot be imported: {first_line(error)}") from error
+    return {key: sorted((target / f"{PARTITION}={place}").glob("*.parquet")) for place, key in enumerate(keys)}
+
+
+def _sorted_by(reading_: Reading) -> list[str]:
+    return [name for name in SORTED_BY[1:] if name in reading_.present]
+
+
+def _prove(
+    connection: "duckdb.DuckDBPyConnection", found: Audit, written: dict[SliceKey, list[Path]], name: str
+) -> dict[Path, int]:
+    """Reads back what was written: rows and sums must be the audit's; returns the rows of each file.
+
+    Raises:
+        ExportError: they are not; the message says by how much.
+    """
+    import duckdb
+
+    paths = [path for files in written.values() for path in files]
+    names = f"[{', '.join(text_literal(escaped_name(path)) for path in paths)}]"
+    relation = f"SELECT * FROM read_parquet({names}, hive_partitioning=false)"  # noqa: S608
+    costs = costs_of(found.reading)
+    try:
+        there = slices_in(connection.execute(sums_of(relation, costs)).fetchall(), costs)
+        counts = connection.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({names})").fetchall()  # noqa: S608
+    except duckdb.Error as error:
+        raise ExportError(f"{name}: what was written cannot be read back: {first_line(error)}") from error
+    if there != found.slices:
+        raise ExportError(f"{name}: {_difference(found.slices, there)}; nothing was imported, please report it")
+    return {Path(file): int(rows) for file, rows in counts}
+
+
+def _difference(read: Sequence[SliceSums], written: Sequence[SliceSums]) -> str:
+    """By how much what was written is not what was read, in a sentence."""
+    before = {(one.key, one.currency): one for one in read}
+    after = {(one.key, one.currency): one for one in written}
+    for place in sorted({*before, *after}):
+        one, other = before.get(place), after.get(place)
+        if one is None or other is None:
+            return f"{place[0]} in {place[1]} was {'written but not read' if one is None else 'read but not written'}"
+        if one.rows != other.rows:
+            return f"{one.key}: {one.rows:,} rows were read, {other.rows:,} written"
+        for cost, amount in one.sums.items():
+            if other.sums[cost] != amount:
+                off = plain(exact_difference(other.sums[cost], amount))
+                return f"{one.key}: {cost} of what was written is off by {off} {one.currency}"
+    return "the days of what was written are not those of what was read"
+
+
+def _require_space(folder: Path, delivery: Delivery) -> None:
+    size = sum(source.size for source in delivery.sources)
+    free = shutil.disk_usage(folder).free
+    # A Parquet file grows when it is sorted in memory's shape; CSV shrinks.
+    if free < SPARE_SPACE * size:
+        raise ExportError(
+            f"{delivery.name} is {size / 1e9:,.1f} GB and needs about {SPARE_SPACE * size / 1e9:,.1f} GB of free disk below "
+            f"{folder.parent}, where {free / 1e9:,.1f} GB are free"
+        )

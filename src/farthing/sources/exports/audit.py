@@ -1,0 +1,236 @@
+"""What a delivery comes to, counted and added up before anything is written, and what of it cannot be read."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from farthing.errors import ExportError
+from farthing.focus import SLICE
+from farthing.sources.exports.cells import quoted
+from farthing.sources.exports.csvfiles import Reject, records, repaired
+from farthing.sources.exports.headers import first_line, header_of
+from farthing.sources.exports.reading import BAD, COSTS, ROUNDED, Part, Reading, reading
+
+if TYPE_CHECKING:
+    import duckdb
+
+MAX_SLICES = 2_000
+"""Slices of one delivery; more are a column that was taken for another."""
+
+
+class SliceKey(msgspec.Struct, frozen=True, order=True):
+    """What a delivery replaces: one provider's bill of one billing account for the period that begins on a day."""
+
+    provider: str
+    billing_account: str
+    period: date
+
+    def __str__(self) -> str:
+        return f"{self.period:%Y-%m} of {self.provider} {self.billing_account}"
+
+
+class SliceSums(msgspec.Struct, frozen=True):
+    """A slice's rows in one currency: how many, what they cost, the days of the first and the last charge."""
+
+    key: SliceKey
+    currency: str
+    rows: int
+    sums: Mapping[str, Decimal]
+    first_day: date
+    last_day: date
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """What was read.
+
+    Attributes:
+        reading: what it was read from: repaired copies of CSV files that DuckDB refuses.
+        slices: the good rows, by slice and currency, sorted.
+        rows_read: good and bad ones.
+        rows_bad: rows with a cell that cannot be read.
+        broken: CSV records that are none, found while repairing.
+        rounded: costs that were doubles with more than 18 decimals.
+        originals: a repaired file -> the file that it was made from.
+    """
+
+    reading: Reading
+    slices: tuple[SliceSums, ...]
+    rows_read: int
+    rows_bad: int
+    broken: tuple[Reject, ...] = ()
+    rounded: int = 0
+    originals: Mapping[str, Path] = {}
+
+    @property
+    def rows_rejected(self) -> int:
+        """Rows that are not kept."""
+        return self.rows_bad + len(self.broken)
+
+    @property
+    def rows_kept(self) -> int:
+        """Rows that are."""
+        return self.rows_read - self.rows_rejected
+
+    @property
+    def keys(self) -> tuple[SliceKey, ...]:
+        """The slices, each once."""
+        return tuple(dict.fromkeys(one.key for one in self.slices))
+
+
+def sums_of(rows: str, costs: tuple[str, ...], extra: str = "") -> str:
+    """SQL: rows, sums and first and last charge per slice and currency of a relation with canonical columns."""
+    keys = f"{SLICE[0]}, {SLICE[1]}, CAST({SLICE[2]} AS DATE), BillingCurrency"
+    sums = ", ".join(f"coalesce(sum({quoted(cost)}), 0)" for cost in costs)
+    days = "CAST(min(ChargePeriodStart) AS DATE), CAST(max(ChargePeriodStart) AS DATE)"
+    return f"SELECT {keys}, count(*), {days}, {sums}{extra} FROM ({rows}) GROUP BY ALL"  # noqa: S608
+
+
+def slices_in(found: list[tuple], costs: tuple[str, ...]) -> tuple[SliceSums, ...]:  # type: ignore[type-arg]
+    """The rows that :func:`sums_of` asks for, as values."""
+    slices = [
+        SliceSums(
+            SliceKey(provider, account, period),
+            currency,
+            count,
+            dict(zip(costs, sums[: len(costs)], strict=True)),
+            first,
+            last,
+        )
+        for provider, account, period, currency, count, first, last, *sums in found
+    ]
+    return tuple(sorted(slices, key=lambda one: (one.key, one.currency)))
+
+
+def costs_of(reading_: Reading) -> tuple[str, ...]:
+    """The costs that the delivery has."""
+    return tuple(cost for cost in COSTS if cost in reading_.present)
+
+
+def audit(connection: "duckdb.DuckDBPyConnection", reading_: Reading, workplace: Path) -> Audit:
+    """Counts and adds up a delivery.
+
+    Args:
+        connection: DuckDB.
+        reading_: the delivery.
+        workplace: a folder for repaired copies of CSV files that DuckDB's reader refuses.
+
+    Raises:
+        ExportError: it cannot be read.
+    """
+    import duckdb
+
+    try:
+        return _audit(connection, reading_)
+    except duckdb.OutOfMemoryException as error:
+        raise ExportError(f"{reading_.files[0]}: {first_line(error)}") from error
+    except duckdb.Error as error:
+        if reading_.parts[0].header.kind != "csv":
+            raise ExportError(f"{_culprit(connection, reading_)} cannot be read: {first_line(error)}") from error
+    return _repaired(connection, reading_, workplace)
+
+
+def _audit(connection: "duckdb.DuckDBPyConnection", reading_: Reading) -> Audit:
+    costs = costs_of(reading_)
+    rows = reading_.rows()
+    good = f"SELECT * REPLACE (CASE WHEN {BAD} THEN NULL ELSE ProviderName END AS ProviderName, "
+    good += f"CASE WHEN {BAD} THEN NULL ELSE BillingAccountId END AS BillingAccountId, "
+    good += f"CASE WHEN {BAD} THEN NULL ELSE BillingPeriodStart END AS BillingPeriodStart, "
+    good += f"CASE WHEN {BAD} THEN NULL ELSE BillingCurrency END AS BillingCurrency) FROM ({rows})"
+    extra = f", {BAD}, coalesce(sum({ROUNDED}), 0)"
+    found = connection.execute(sums_of(good, costs, extra)).fetchall()
+    bad = [row for row in found if row[-2]]
+    fine = [row for row in found if not row[-2]]
+    if len(fine) > MAX_SLICES:
+        raise ExportError(
+            f"{reading_.files[0]}: {len(fine):,} bills (provider, billing account, billing period) in one delivery; "
+            "is BillingPeriodStart the start of a billing period?"
+        )
+    return Audit(
+        reading=reading_,
+        slices=slices_in(fine, costs),
+        rows_read=sum(row[4] for row in found),
+        rows_bad=sum(row[4] for row in bad),
+        rounded=int(sum(row[-1] for row in fine)),
+    )
+
+
+def _repaired(connection: "duckdb.DuckDBPyConnection", reading_: Reading, workplace: Path) -> Audit:
+    import duckdb
+
+    broken: list[Reject] = []
+    originals: dict[str, Path] = {}
+    copies: list[Path] = []
+    for part in reading_.parts:
+        for file in part.files:
+            copy = workplace / f"repaired-{len(copies)}.csv"
+            broken += repaired(file, part.header, copy)
+            originals[str(copy)] = file
+            copies.append(copy)
+    again = reading(connection, copies)
+    try:
+        found = _audit(connection, again)
+    except duckdb.Error as error:
+        raise ExportError(f"{reading_.files[0]} cannot be read: {first_line(error)}") from error
+    return msgspec.structs.replace(
+        found, broken=tuple(broken), rows_read=found.rows_read + len(broken), originals=originals
+    )
+
+
+def _culprit(connection: "duckdb.DuckDBPyConnection", reading_: Reading) -> Path:
+    """The first file that cannot be read to its end."""
+    import duckdb
+
+    for part in reading_.parts:
+        for file in part.files:
+            alone = msgspec.structs.replace(reading_, parts=(msgspec.structs.replace(part, files=(file,)),))
+            try:
+                _audit(connection, alone)
+            except duckdb.Error:
+                return file
+    return reading_.files[0]
+
+
+def rejected(connection: "duckdb.DuckDBPyConnection", found: Audit) -> Iterator[Reject]:
+    """Each row that is not kept, with its file, line and reason; the CSV records that are none come first."""
+    yield from found.broken
+    if not found.rows_bad:
+        return
+    for part, sql in found.reading.bad_rows():
+        cursor = connection.execute(sql)
+        rows = cursor.fetchall()
+        if part.header.kind == "parquet":
+            for file, number, reason, *values in rows:
+                yield Reject(file, int(number) + 1, reason, _shown(part, values))
+        else:
+            yield from _with_lines(part, rows, found.originals)
+
+
+def _with_lines(part: Part, rows: list[tuple], originals: Mapping[str, Path]) -> Iterator[Reject]:  # type: ignore[type-arg]
+    """CSV rows with the lines on which their files have them: DuckDB does not tell, so the files are read once more."""
+    wanted: dict[str, dict[tuple[str, ...], str]] = {}
+    for file, _, reason, *values in rows:
+        wanted.setdefault(file, {})[tuple("" if value is None else value for value in values)] = reason
+    for file, reasons in wanted.items():
+        path = originals.get(file, Path(file))
+        header = part.header if file not in originals else None
+        for record in records(path, header or _header(path)):
+            reason = reasons.get(record.cells)
+            if reason is not None and not record.problem:
+                yield Reject(str(path), record.line, reason, record.text)
+
+
+def _header(path: Path):  # type: ignore[no-untyped-def]
+    import duckdb
+
+    with duckdb.connect() as connection:
+        return header_of(connection, path)
+
+
+def _shown(part: Part, values: list[object]) -> str:
+    return ", ".join(
+        f"{name}={value}" for name, value in zip(part.header.columns, values, strict=True) if value is not None
+    )[:500]

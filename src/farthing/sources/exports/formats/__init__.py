@@ -1,0 +1,84 @@
+"""The formats of billing exports: one declarative table each, canonical column -> where it comes from. Pure.
+
+An expression is SQL over cells. A cell names a column of the source, in lower case, and how it is read: ``{text:x}``,
+``{amount:x}``, ``{time:x}``, ``{map:x}``. A column that a file does not have reads as NULL, a map as an empty one.
+The SQL keeps to what DuckDB, Trino and Spark have in common.
+
+:data:`FORMATS` is the explicit registry: a new format is one file and one line here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+import msgspec
+
+from farthing.errors import ExportError
+from farthing.focus import FOCUS_COLUMNS
+
+_CELL = re.compile(r"\{(text|amount|time|map):([^}]+)\}")
+
+
+class Format(msgspec.Struct, frozen=True):
+    """A format of billing exports.
+
+    Attributes:
+        name: as the catalog and ``--json`` spell it.
+        title: as people call it.
+        needs: source columns, in lower case, without which a file is not of this format, or cannot be kept.
+        tells: source columns of which at least one must be there for the format to be recognised.
+        columns: canonical column -> its expression over cells.
+        tags: prefixes of source columns that are one tag each, by the canonical map that they go into.
+        spread: source maps whose keys stand for columns of their own: ``product`` for ``product_region_code``.
+        identity: the canonical column that no two rows of one charge period share; '' if there is none.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    tells: tuple[str, ...]
+    columns: Mapping[str, str]
+    tags: Mapping[str, tuple[str, ...]] = {}
+    spread: tuple[str, ...] = ()
+    identity: str = ""
+
+    def cells(self) -> list[tuple[str, str]]:
+        """Every (kind, source column) that the expressions read, each once."""
+        found = (cell for expression in self.columns.values() for cell in _CELL.findall(expression))
+        return list(dict.fromkeys(found))
+
+
+def filled(expression: str, cells: Mapping[tuple[str, str], str]) -> str:
+    """The expression with each cell replaced by its SQL."""
+    return _CELL.sub(lambda match: cells[match[1], match[2]], expression)
+
+
+def recognised(columns: Sequence[str], where: str) -> Format:
+    """The format of a file with these columns (in lower case).
+
+    Raises:
+        ExportError: it is none; the message names what the nearest one misses.
+    """
+    from farthing.sources.exports.formats.cur import CUR
+    from farthing.sources.exports.formats.focus import FOCUS
+
+    there = set(columns)
+    candidates = [known for known in (FOCUS, CUR) if there & set(known.tells)]
+    for known in candidates:
+        if there >= set(known.needs):
+            return known
+    if not candidates:
+        seen = ", ".join(list(columns)[:5]) or "none"
+        raise ExportError(
+            f"{where}: neither a FOCUS nor a CUR export (its columns: {seen}{', …' if len(columns) > 5 else ''})"
+        )
+    known = max(candidates, key=lambda one: len(there & set(one.needs)))
+    spelled = {name.lower(): name for name in FOCUS_COLUMNS}
+    lacking = []
+    for name in known.needs:
+        if name not in there:
+            near = get_close_matches(name, there, n=1, cutoff=0.8)
+            lacking.append(spelled.get(name, name) + (f" (there is {near[0]!r})" if near else ""))
+    raise ExportError(
+        f"{where}: a {known.title} export without the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}"
+    )

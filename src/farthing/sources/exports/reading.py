@@ -1,0 +1,353 @@
+"""Files of one delivery as SQL: the columns of :mod:`farthing.focus`, the source's other columns, and what is wrong.
+
+Each file is described by its header; files with the same header are read together, the others beside them. A row is
+*bad* where a cell that the format reads says something that cannot be read exactly, or where a mandatory column has no
+value. Nothing is dropped here: the caller decides what to do with bad rows.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from farthing.errors import ExportError
+from farthing.focus import FOCUS_COLUMNS, SQL_TYPES
+from farthing.sources.exports import cells
+from farthing.sources.exports.cells import escaped_name, quoted, text_literal
+from farthing.sources.exports.formats import Format, filled, recognised
+from farthing.sources.exports.headers import Header, header_of, snake
+
+if TYPE_CHECKING:
+    import duckdb
+
+LONGEST_LINE = 2 * 1024 * 1024
+"""Bytes of a CSV record that is still read; DuckDB's buffers are a multiple of it."""
+
+LARGEST_DOUBLE = "1e20"
+"""Doubles from here on do not fit into DECIMAL(38,18)."""
+
+YEARS = ("1990-01-01", "2200-01-01")
+"""A bill's times lie between them; anything else is a slip, and would make a partition of its own."""
+
+COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+"""What an import adds up and proves."""
+
+FILE = "x_farthing_file"
+ROW = "x_farthing_row"
+BAD = "x_farthing_bad"
+ROUNDED = "x_farthing_rounded"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Files with the same header."""
+
+    files: tuple[Path, ...]
+    header: Header
+    format: Format
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A delivery, ready to be read.
+
+    Attributes:
+        parts: its files by header; all of one format.
+        columns: what is kept: ``present``, then the source's other columns.
+        present: the canonical columns that some file has, in their order.
+    """
+
+    parts: tuple[Part, ...]
+    columns: tuple[str, ...]
+    present: tuple[str, ...]
+
+    @property
+    def format(self) -> Format:
+        """The one format of all files."""
+        return self.parts[0].format
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files."""
+        return tuple(file for part in self.parts for file in part.files)
+
+    def rows(self) -> str:
+        """SQL: every row with ``columns``, whether it is bad, and how many of its costs were rounded."""
+        selects = [_mapped(part, self.columns) for part in self.parts]
+        return "\nUNION ALL BY NAME\n".join(selects)
+
+    def bad_rows(self) -> list[tuple[Part, str]]:
+        """For each part, SQL of its bad rows: file, row number (Parquet, else NULL), reason, then the raw columns."""
+        return [(part, _rejects(part)) for part in self.parts]
+
+
+def reading(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> Reading:
+    """Looks into the files and recognises their format.
+
+    Raises:
+        ExportError: one cannot be read, is of no known format, or they are of two.
+    """
+    by_header: dict[str, list[Path]] = {}
+    headers: dict[str, Header] = {}
+    for file in files:
+        header = header_of(connection, file)
+        key = repr(header)
+        headers[key] = header
+        by_header.setdefault(key, []).append(file)
+    parts = []
+    for key, header in headers.items():
+        names = [snake(name) for name in header.columns]
+        parts.append(Part(tuple(by_header[key]), header, recognised(names, str(by_header[key][0]))))
+    formats = {part.format.title for part in parts}
+    if len(formats) > 1:
+        raise ExportError(
+            f"{parts[0].files[0]} is a {parts[0].format.title} export, "
+            f"{next(part for part in parts if part.format.title != parts[0].format.title).files[0]} is not: "
+            "import the folder of one kind at a time"
+        )
+    others: dict[str, str] = {}
+    for part in parts:
+        for name in _others(part):
+            others.setdefault(name.lower(), name)
+    present = tuple(name for name in FOCUS_COLUMNS if any(_has(part, name) for part in parts))
+    return Reading(tuple(parts), (*present, *others.values()), present)
+
+
+def raw(part: Part, *, numbered: bool = False) -> str:
+    """SQL of a part as its files are: every column under its own name, and the file's name."""
+    names = f"[{', '.join(text_literal(escaped_name(file)) for file in part.files)}]"
+    if part.header.kind == "parquet":
+        number = f", file_row_number AS {ROW}" if numbered else ""
+        options = ", file_row_number=true" if numbered else ""
+        columns = "* EXCLUDE (file_row_number)" if numbered else "*"
+        return (
+            f"SELECT {columns}{number} FROM read_parquet({names}, hive_partitioning=false, filename='{FILE}'{options})"  # noqa: S608
+        )
+    columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in part.header.columns)
+    compression = "gzip" if part.header.compressed else "none"
+    delimiter = text_literal(part.header.delimiter)
+    options = (
+        f"auto_detect=false, header=true, delim={delimiter}, quote='\"', escape='\"', strict_mode=true, "
+        f"compression='{compression}', columns={{{columns}}}, filename='{FILE}', max_line_size={LONGEST_LINE}"
+    )
+    number = f", CAST(NULL AS BIGINT) AS {ROW}" if numbered else ""
+    return f"SELECT *{number} FROM read_csv({names}, {options})"  # noqa: S608
+
+
+def _types(part: Part) -> dict[str, tuple[str, str]]:
+    """Folded name -> (name as written, type)."""
+    return {snake(name): (name, kind) for name, kind in part.header.columns.items()}
+
+
+def _found(part: Part, name: str) -> tuple[str, str] | None:
+    """A source column's SQL and type, by its folded name; of a map whose keys are columns, the key's value."""
+    types = _types(part)
+    if name in types:
+        written, kind = types[name]
+        return quoted(written), kind
+    for spread in part.format.spread:
+        key = name.removeprefix(f"{spread}_")
+        if key != name and spread in types:
+            written, kind = types[spread]
+            return f"{cells.mapping(quoted(written), kind)}[{text_literal(key)}]", "VARCHAR"
+    return None
+
+
+def _tag_columns(part: Part, name: str) -> list[tuple[str, str]]:
+    """(key, SQL) of the columns that are one key each of a map; a user's own keys lose AWS's 'user:'."""
+    if name in _types(part):
+        return []
+    pairs = []
+    for folded, (written, kind) in _types(part).items():
+        for prefix in part.format.tags.get(name, ()):
+            if folded.startswith(prefix) and folded != prefix:
+                key = folded.removeprefix(prefix)
+                for own in ("user:", "user_"):
+                    key = key.removeprefix(own)
+                pairs.append((key, cells.text(quoted(written), kind)))
+                break
+    return pairs
+
+
+def _cell(part: Part, kind: str, name: str) -> str:
+    if kind == "map" and _tag_columns(part, name):
+        return cells.map_of_columns(_tag_columns(part, name))
+    found = _found(part, name)
+    if found is None:
+        nothing = {"amount": cells.AMOUNT, "time": "TIMESTAMP", "text": "VARCHAR"}
+        return "MAP {}" if kind == "map" else f"CAST(NULL AS {nothing[kind]})"
+    column, type_ = found
+    if kind == "amount":
+        return cells.amount(column, type_)
+    if kind == "time":
+        return cells.time(column, type_)
+    return cells.mapping(column, type_) if kind == "map" else cells.text(column, type_)
+
+
+def _has(part: Part, canonical: str) -> bool:
+    """Whether the part has anything that the canonical column is made of."""
+    expression = part.format.columns.get(canonical)
+    if expression is None:
+        return False
+    own = Format(name="", title="", needs=(), tells=(), columns={canonical: expression}).cells()
+    there = any(_found(part, name) is not None or _tag_columns(part, name) for _, name in own)
+    return there or not own
+
+
+def _others(part: Part) -> list[str]:
+    """Source columns that the format does not read whole, as they are written."""
+    read = {name for _, name in part.format.cells()} | {name.lower() for name in FOCUS_COLUMNS}
+    tags = {prefix for prefixes in part.format.tags.values() for prefix in prefixes}
+    others = []
+    for folded, (written, _) in _types(part).items():
+        if folded in part.format.spread or (folded not in read and not any(folded.startswith(tag) for tag in tags)):
+            others.append(written)
+    return others
+
+
+def _cells(part: Part) -> dict[tuple[str, str], str]:
+    """Alias of each cell that the part really has, and of those it lacks the SQL of nothing."""
+    return {
+        (kind, name): quoted(f"{kind}:{name}") if _is_there(part, name) else _cell(part, kind, name)
+        for kind, name in part.format.cells()
+    }
+
+
+def _is_there(part: Part, name: str) -> bool:
+    return _found(part, name) is not None or bool(_tag_columns(part, name))
+
+
+def _parsed(part: Part, extra: Sequence[str], *, numbered: bool = False) -> str:
+    """SQL: the cells under their aliases, and the raw columns ``extra`` as they are."""
+    columns = [
+        f"{_cell(part, kind, name)} AS {quoted(f'{kind}:{name}')}"
+        for kind, name in part.format.cells()
+        if _is_there(part, name)
+    ]
+    columns += [f"{said} AS {quoted(f'said:{name}')}" for name, said in _said(part).items()]
+    columns += [f"{quoted(name)} AS {quoted(f'raw:{name}')}" for name in extra]
+    return f"SELECT {', '.join(columns)} FROM ({raw(part, numbered=numbered)})"  # noqa: S608
+
+
+def _said(part: Part) -> dict[str, str]:
+    """SQL, by source column, of whether a text says anything at all; other types are asked for NULL."""
+    said = {}
+    for kind, name in part.format.cells():
+        found = _found(part, name)
+        if kind != "text" and found is not None and found[1] == "VARCHAR":
+            said[name] = f"{cells.text(found[0], found[1])} IS NOT NULL"
+    return said
+
+
+def _wrongs(part: Part) -> list[tuple[str, str, str, str]]:
+    """(condition, kind, source column, canonical column) of all that can be wrong in a row."""
+    wrongs = []
+    for kind, name in part.format.cells():
+        condition = _unreadable(part, kind, name)
+        if condition:
+            wrongs.append((condition, kind, name, ""))
+    for canonical, column in FOCUS_COLUMNS.items():
+        if column.mandatory:
+            wrongs.append((f"({quoted(canonical)} IS NULL)", "missing", "", canonical))
+            if column.kind == "time":
+                low, high = YEARS
+                outside = f"{quoted(canonical)} < TIMESTAMP '{low}' OR {quoted(canonical)} >= TIMESTAMP '{high}'"
+                wrongs.append((f"({outside})", "year", "", canonical))
+    return wrongs
+
+
+def _unreadable(part: Part, kind: str, name: str) -> str:
+    """SQL of whether a cell says something that cannot be read; '' where its type leaves no doubt."""
+    found = _found(part, name)
+    if kind == "text" or found is None:
+        return ""
+    column, type_ = found
+    alias = quoted(f"{kind}:{name}")
+    if type_ == "VARCHAR":
+        return f"({quoted(f'said:{name}')} AND {alias} IS NULL)"
+    if kind == "amount" and cells.is_approximate(type_):
+        raw_ = quoted(f"raw:{_types(part)[name][0]}")
+        return f"(isnan({raw_}) OR abs({raw_}) >= {LARGEST_DOUBLE})"
+    if cells.is_certain(kind, type_):
+        return ""
+    return f"({quoted(f'raw:{_types(part)[name][0]}')} IS NOT NULL AND {alias} IS NULL)"
+
+
+def _canonical(part: Part) -> list[str]:
+    aliases = _cells(part)
+    columns = []
+    for name, column in FOCUS_COLUMNS.items():
+        expression = part.format.columns.get(name)
+        type_ = SQL_TYPES[column.kind]
+        sql = "NULL" if expression is None else filled(expression, aliases)
+        if expression is None and column.kind == "map":
+            sql = "MAP {}"
+        columns.append(f"CAST({sql} AS {type_}) AS {quoted(name)}")
+    return columns
+
+
+def _rounded(part: Part) -> str:
+    """SQL: how many of the row's costs are doubles that 18 decimals do not hold.
+
+    A double has at most 17 digits, so only one that is nearer to zero than 0.01 can need more.
+    """
+    terms = []
+    for kind, name in part.format.cells():
+        found = _found(part, name)
+        if kind == "amount" and found is not None and cells.is_approximate(found[1]) and name.endswith("cost"):
+            cell, raw_ = quoted(f"{kind}:{name}"), quoted(f"raw:{_types(part)[name][0]}")
+            terms.append(f"CASE WHEN abs({raw_}) < 0.01 AND CAST({cell} AS DOUBLE) <> {raw_} THEN 1 ELSE 0 END")
+    return " + ".join(terms) or "0"
+
+
+def _mapped(part: Part, columns: Sequence[str]) -> str:
+    folded = {name.lower() for name in columns}
+    others = [name for name in _others(part) if name.lower() in folded]
+    spelled = {name.lower(): name for name in columns}
+    doubtful = [_types(part)[name][0] for kind, name in part.format.cells() if kind != "text" and name in _types(part)]
+    extra = list(dict.fromkeys([*others, *doubtful]))
+    kinds = dict(part.header.columns)
+    kept = [f"{cells.text(quoted(f'raw:{name}'), kinds[name])} AS {quoted(spelled[name.lower()])}" for name in others]
+    bad = " OR ".join(condition for condition, *_ in _wrongs(part))
+    inner = f"SELECT {', '.join([*_canonical(part), *kept])}, * FROM ({_parsed(part, extra)})"  # noqa: S608
+    wanted = [name for name in columns if name in FOCUS_COLUMNS or name.lower() in {one.lower() for one in others}]
+    return (
+        f"SELECT {', '.join(map(quoted, wanted))}, coalesce({bad}, true) AS {BAD}, {_rounded(part)} AS {ROUNDED} "  # noqa: S608
+        f"FROM ({inner})"
+    )
+
+
+def _rejects(part: Part) -> str:
+    extra = [*part.header.columns, FILE, ROW]
+    bad = " OR ".join(condition for condition, *_ in _wrongs(part))
+    inner = f"SELECT {', '.join(_canonical(part))}, * FROM ({_parsed(part, extra, numbered=True)})"  # noqa: S608
+    reasons = " ".join(
+        f"WHEN {condition} THEN {_reason(part, kind, name, canonical)}"
+        for condition, kind, name, canonical in _wrongs(part)
+    )
+    raws = ", ".join(f"CAST({quoted(f'raw:{name}')} AS VARCHAR)" for name in part.header.columns)
+    return (
+        f"SELECT {quoted(f'raw:{FILE}')}, {quoted(f'raw:{ROW}')}, CASE {reasons} ELSE 'cannot be read' END, {raws} "  # noqa: S608
+        f"FROM ({inner}) WHERE coalesce({bad}, true)"
+    )
+
+
+def _reason(part: Part, kind: str, name: str, canonical: str) -> str:
+    """SQL of the sentence that says what is wrong."""
+    if kind == "missing":
+        return text_literal(f"{canonical} has no value")
+    if kind == "year":
+        return f"{text_literal(f'{canonical} ')} || CAST({quoted(canonical)} AS VARCHAR) || ' is no time of a bill'"
+    types = _types(part)
+    if name not in types:
+        return text_literal(f"{name} cannot be read")
+    written = types[name][0]
+    value = f"left(CAST({quoted(f'raw:{written}')} AS VARCHAR), 80)"
+    what = {"amount": "is no amount", "time": "is no time", "map": "is no JSON object of texts"}[kind]
+    said = f"{text_literal(f'{written}: ')} || {value} || {text_literal(f' {what}')}"
+    if kind == "amount":
+        many = f"regexp_full_match(trim(CAST({quoted(f'raw:{written}')} AS VARCHAR)), '[+-]?[0-9]*[.][0-9]{{19,}}')"
+        decimals = (
+            f"{text_literal(f'{written}: ')} || {value} || ' has more than 18 decimals and cannot be kept exactly'"
+        )
+        return f"(CASE WHEN {many} THEN {decimals} ELSE {said} END)"
+    return f"({said})"
