@@ -7,7 +7,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
     from farthing.ledger.exports import Exports
+    from farthing.query.sources import ExportSlice
 
 CONFIG_NAME = "farthing.toml"
 CONFIG_KEY = "config/farthing.toml"
@@ -171,6 +172,37 @@ class App:
             if stored is not None and "/" not in days[key]:
                 (folder / f"{days[key]}.json").write_bytes(stored.data)
         return folder
+
+    def export_slices(self, period: Period) -> "tuple[ExportSlice, ...]":
+        """The imported exports that reach into a period, ready to be read; those of a bucket are fetched once."""
+        from farthing.query.sources import ExportSlice
+
+        exports = self.exports()
+        found = []
+        for one in exports.slices():
+            end = min(one.last_day + timedelta(days=1), one.days.end)
+            days = Period(one.period, max(end, one.period))
+            if min(one.first_day, days.start) < period.end and period.start < max(days.end, one.last_day):
+                found.append(
+                    ExportSlice(
+                        provider=one.provider,
+                        billing_account=one.billing_account,
+                        days=days,
+                        whole=days.end == one.days.end,
+                        first_day=one.first_day,
+                        currencies=one.currencies,
+                        columns=frozenset(one.columns),
+                        files=tuple(exports.paths(one)),
+                    )
+                )
+        return tuple(found)
+
+    def exported_days(self) -> Period | None:
+        """From the first to the last day that imported exports tell of; None where there are none."""
+        slices = self.exports().slices()
+        if not slices:
+            return None
+        return Period(min(one.first_day for one in slices), max(one.last_day for one in slices) + timedelta(days=1))
 
     def exports(self) -> "Exports":
         """The ledger's imported billing exports."""

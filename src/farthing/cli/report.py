@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farthing.model import BILLED_COST, Period, exact_sum, percent_of, plain
+from farthing.ledger.reports import PREFIX, lens_prefix
+from farthing.model import BILLED_COST, Period, percent_of, plain
 from farthing.periods import UNDERSTOOD, resolve
 from farthing.query.model import (
     METRICS,
@@ -21,14 +22,14 @@ from farthing.query.model import (
     parse_metrics,
     parse_where,
 )
+from farthing.query.sources import EXPORTS, REPORTS, SourceName, ranges
+from farthing.sources.lenses import Lens, lens_of
 from farthing.wording import several
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from farthing.app import App
     from farthing.query.engines import Engine
-    from farthing.sources.lenses import Lens
+    from farthing.query.sources import ExportSlice
 
 DEFAULT_PERIOD = "30d"
 FIRST_DAY = date(2006, 1, 1)
@@ -36,6 +37,9 @@ FIRST_DAY = date(2006, 1, 1)
 
 NAMELESS = {"Tags": "(untagged)", "x_CostCategories": "(uncategorised)"}
 """What a person reads where a charge has no value in a column."""
+
+SOURCES = {REPORTS: "daily reports", EXPORTS: "billing exports"}
+"""What a person calls the sources of figures."""
 
 DAYS_NAMED = 5
 """How many days a message names before it says how many more there are."""
@@ -49,16 +53,18 @@ DAYS_NAMED = 5
     "--by",
     multiple=True,
     metavar="COLUMN",
-    help="Group by: service, account, account-name, day, month, currency, or FOCUS names; by a lens that the ledger "
-    "keeps: region, record-type, tag:KEY, category:NAME. Repeat it, or put commas between. Default: service.",
+    help="Group by: service, account, account-name, day, week, month, currency, provider, or FOCUS names; with an "
+    "imported export also resource, usage-type, sku, category (of the charge), region, tag:KEY, category:NAME, ...; "
+    "the last three and record-type also by a lens that the ledger keeps. Repeat it, or put commas between. Default: "
+    "service.",
 )
 @click.option(
     "--where",
     multiple=True,
     metavar="TERMS",
     help="Only what matches: key:value with * for anything, -key:value to exclude; terms of one key are "
-    "alternatives. Keys: service, account (id or name), account-name, currency; of a lens: region, record-type, "
-    "tag:KEY=VALUE, category:NAME=VALUE.",
+    "alternatives. Keys: what --by takes but for days, such as service:EC2, account:prod (id or name), tag:team=core, "
+    "-category:Tax.",
 )
 @click.option(
     "--metric",
@@ -75,6 +81,12 @@ DAYS_NAMED = 5
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
+    "--source",
+    "only",
+    type=click.Choice([REPORTS, EXPORTS]),
+    help="Take figures from daily reports, or imported exports, alone. Default: exports where they cover a day.",
+)
+@click.option(
     "--top", type=click.IntRange(min=1), metavar="N", help="In the table: the N largest, the rest as 'other'."
 )
 def command(
@@ -86,9 +98,10 @@ def command(
     metric: tuple[str, ...],
     form: str | None,
     as_json: bool,
+    only: SourceName | None,
     top: int | None,
 ) -> None:
-    """What was spent, from the days in the ledger. Asks AWS nothing.
+    """What was spent, from the days and the billing exports in the ledger. Asks AWS nothing.
 
     \b
     farthing report --period last-month --by account
@@ -103,17 +116,23 @@ def command(
     filters = parse_where(" ".join(where))
     metrics = parse_metrics(metric)
     app = current_app()
-    lens = _lens(app, [*group_by, *(term.column for term in filters)])
-    days, folder = _days(app, period, start, end, lens)
+    columns = [*group_by, *(term.column for term in filters)]
+    days = _days(app, period, start, end, columns, only)
+    slices = () if only == REPORTS else app.export_slices(days)
+    # A lens is asked where no export can tell its column: exports know more, and it beside other columns.
+    lens = None if slices and _told_by(slices, columns) else _lens(app, columns)
+    folder = None if only == EXPORTS else app.reports_folder(days, lens_prefix(lens.name) if lens else PREFIX)
     shown = _with_account_names(group_by) if form == "table" else group_by
     key = lens.column if lens else "SubAccountId"
-    with DuckDBEngine(folder, days, key=key, now=app.now) as engine:
-        result = engine.run(Query(days, shown, filters, metrics))
+    with DuckDBEngine(folder, days, key=key, now=app.now, slices=() if lens else slices, only=only) as engine:
+        # The table shows the largest by the one metric that it has; an engine need not bring all the others then.
+        asked = metrics if metrics is not None or form != "table" or top is None else (BILLED_COST,)
+        result = engine.run(Query(days, shown, filters, asked, top if form == "table" else None))
         hints = _no_match(engine, result, filters)
     for warning in (*hints, *_warnings(result, app.today)):
         click.echo(f"warning: {warning}", err=True)
     if form == "table":
-        _print_table(result, top=top, asked=metrics is not None)
+        _print_table(result, asked=metrics is not None)
     elif form == "json":
         click.echo(as_json_text(result))
     elif form == "csv":
@@ -179,15 +198,13 @@ def _format(form: str | None, *, as_json: bool, top: int | None) -> str:
     return form
 
 
-def _lens(app: "App", columns: Iterable[str]) -> "Lens | None":
+def _lens(app: "App", columns: Iterable[str]) -> Lens | None:
     """The lens that has all these columns, None if the daily reports have them.
 
     Raises:
         UsageError: no reports have all of them, or the ledger does not keep the lens.
     """
     from farthing.errors import UsageError
-    from farthing.ledger.reports import lens_prefix
-    from farthing.sources.lenses import lens_of
 
     named = dict.fromkeys(columns)
     lenses = list(filter(None, map(lens_of, named)))
@@ -209,24 +226,29 @@ def _lens(app: "App", columns: Iterable[str]) -> "Lens | None":
     return lens
 
 
-def _days(
-    app: "App", period: str | None, start: str | None, end: str | None, lens: "Lens | None"
-) -> "tuple[Period, Path]":
-    """The period that is asked for, and the folder that holds its days."""
-    from farthing.ledger.reports import PREFIX, lens_prefix
+def _told_by(slices: "Sequence[ExportSlice]", columns: Iterable[str]) -> bool:
+    """Whether some export tells each of these columns."""
+    return all(any(one.has(column) for one in slices) for column in columns)
 
-    prefix = lens_prefix(lens.name) if lens else PREFIX
+
+def _days(
+    app: "App", period: str | None, start: str | None, end: str | None, columns: Iterable[str], only: SourceName | None
+) -> Period:
+    """The period that is asked for; all of it is what the ledger has, of reports and of exports."""
     if period is None or period.strip().lower() != "all" or start or end:
-        days = resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
-        return days, app.reports_folder(days, prefix)
+        return resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
     from farthing.query.engines.duckdb import days_in
 
     everything = Period(FIRST_DAY, app.today)
-    folder = app.reports_folder(everything, prefix)
-    found = [day for day in days_in(folder) if day in everything]
-    if not found:
-        return Period(app.today, app.today), folder
-    return Period(found[0], found[-1] + timedelta(days=1)), folder
+    exported = None if only == REPORTS else app.exported_days()
+    lenses = [] if exported else [lens for lens in map(lens_of, dict.fromkeys(columns)) if lens]
+    found: list[date] = []
+    if only != EXPORTS:
+        prefix = lens_prefix(lenses[0].name) if len(lenses) == 1 else PREFIX
+        found = [day for day in days_in(app.reports_folder(everything, prefix)) if day in everything]
+    firsts = [*found[:1], *([exported.start] if exported else [])]
+    lasts = [*(day + timedelta(days=1) for day in found[-1:]), *([exported.end] if exported else [])]
+    return Period(min(firsts), max(lasts)) if firsts else Period(app.today, app.today)
 
 
 def _with_account_names(group_by: tuple[str, ...]) -> tuple[str, ...]:
@@ -237,14 +259,15 @@ def _with_account_names(group_by: tuple[str, ...]) -> tuple[str, ...]:
     return (*group_by[:place], "SubAccountName", *group_by[place:])
 
 
-def _print_table(result: Result, *, top: int | None, asked: bool) -> None:
+def _print_table(result: Result, *, asked: bool) -> None:
     from farthing.cli._tables import cents, console, table
 
     result = _for_people(result, asked=asked)
     rows = list(result.rows)
     names = [_names(result, row) for row in rows]
-    if top is not None and top < len(rows):
-        rows, names = _largest(result, top)
+    if result.rest is not None:
+        rows.append(result.rest)
+        names.append([f"other ({result.rest_count:,} more)", *("" for _ in result.columns[1:])])
     total = result.totals[0] if result.totals else Decimal(0)
     cells = [
         [*name, *map(cents, row.amounts), _share(row.amounts[0] if row.amounts else total, total)]
@@ -285,19 +308,8 @@ def _for_people(result: Result, *, asked: bool) -> Result:
             Row(tuple(row.keys[index] for index in keep), tuple(row.amounts[index] for index in metrics))
             for row in result.rows
         ),
+        rest=result.rest and Row((), tuple(result.rest.amounts[index] for index in metrics)),
     )
-
-
-def _largest(result: Result, top: int) -> tuple[list[Row], list[list[str]]]:
-    """The ``top`` largest rows in their order, the others added up in one row."""
-    by_size = sorted(range(len(result.rows)), key=lambda index: result.rows[index].amounts[:1], reverse=True)
-    kept = set(by_size[:top])
-    rows = [row for index, row in enumerate(result.rows) if index in kept]
-    rest = [row for index, row in enumerate(result.rows) if index not in kept]
-    names = [_names(result, row) for row in rows]
-    other = Row((), tuple(exact_sum(row.amounts[index] for row in rest) for index in range(len(result.metrics))))
-    label = [f"other ({len(rest):,} more)", *("" for _ in result.columns[1:])]
-    return [*rows, other], [*names, label]
 
 
 def _caption(result: Result) -> list[str]:
@@ -322,6 +334,12 @@ def _warnings(result: Result, today: date) -> list[str]:
             f"{several(len(missing), 'day')} of the period {'is' if len(missing) == 1 else 'are'} not in the "
             f"ledger ({_day_list(missing)}): fetch with `farthing backfill --start {missing[0]} --end {end}`"
         )
+    if len(result.days_from) > 1:
+        told = "; ".join(
+            f"{SOURCES[source]}: {', '.join(str(run) for run in ranges(days))}"
+            for source, days in result.days_from.items()
+        )
+        warnings.append(f"the figures come from two sources, which differ a little ({told}); --source takes one alone")
     for metric, count in result.days_lacking.items():
         warnings.append(
             f"{several(count, 'day')} {'has' if count == 1 else 'have'} no {metric}: its sums leave them out"

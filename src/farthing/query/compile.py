@@ -1,27 +1,41 @@
-"""A :class:`~farthing.query.model.Query` as SQL. Pure; what a user typed travels only as a parameter.
+"""A :class:`~farthing.query.model.Query` as SQL, built as a tree by sqlglot so that each engine gets its dialect. Pure.
 
-The SQL (DuckDB's dialect) reads two views that every engine provides:
-
-- ``charges``: ChargePeriodStart DATE, BillingCurrency, ServiceName, SubAccountId, SubAccountName (the
-  newest known one of the account) VARCHAR, and each metric DECIMAL(38,18), NULL on a day without it; over a
-  lens its own column (RegionId, "Tags/team", ...) stands in the place of the account's two;
-- ``days``: ChargePeriodStart DATE, BillingCurrency VARCHAR, Metrics VARCHAR[]: one row for each day.
+The SQL reads one relation, ``charges``, that every engine provides: a column of each name that the query groups or
+filters by (days as DATE, all else as text), and each metric as DECIMAL(38,18), NULL where its source does not know it.
+What a user typed travels only as a parameter.
 
 A sum of DECIMAL(38,18) is exact, or an error where it leaves 20 digits before the point; it is never rounded.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from farthing.errors import UsageError
-from farthing.query.model import COLUMNS, Filter, Query, column_of
+from farthing.query.model import COLUMNS, Filter, Query, column_of, searched
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 Parameters = list[date | str]
 
-_EXPRESSIONS = {"BillingPeriodStart": "CAST(date_trunc('month', ChargePeriodStart) AS DATE)"}
+CHARGES = "charges"
 
 
-def compile_rows(query: Query, metrics: Sequence[str]) -> tuple[str, Parameters]:
+class Compiled(msgspec.Struct, frozen=True):
+    """A statement and its parameters, in the order of its placeholders."""
+
+    expression: "exp.Select"
+    parameters: tuple[date | str, ...]
+
+    def sql(self, dialect: str = "duckdb") -> str:
+        """The statement in a dialect of sqlglot's."""
+        return self.expression.sql(dialect)
+
+
+def compile_rows(query: Query, metrics: Sequence[str]) -> Compiled:
     """The query over ``charges``.
 
     Args:
@@ -29,31 +43,49 @@ def compile_rows(query: Query, metrics: Sequence[str]) -> tuple[str, Parameters]
         metrics: columns of ``charges``; none (with ``group_by``) asks only which groups there are.
 
     Returns:
-        SQL and its parameters; a row holds the group's keys, then one sum for each metric, in no order.
+        A statement whose rows hold the group's keys, then one sum for each metric, in no order. With ``query.top``,
+        also the number of all groups and the sum of each metric over all.
 
     Raises:
         UsageError: the query names a column that does not exist.
     """
-    keys = [_expression(name) for name in query.group_by]
-    sums = [f"coalesce(sum({quoted(metric)}), 0)" for metric in metrics]
-    condition, parameters = _condition(query, query.filters)
-    group = f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
+    from sqlglot import exp
+
+    keys = [_column(name) for name in query.group_by]
+    sums: list[exp.Expression] = [
+        exp.Coalesce(this=exp.Sum(this=quoted_column(metric)), expressions=[exp.Literal.number(0)])
+        for metric in metrics
+    ]
+    condition, parameters = _condition(query)
+    select = exp.select(*keys, *sums).from_(CHARGES).where(condition)
+    if keys:
+        # By name: in Trino and Spark a number there would do too, but not in every dialect.
+        select = select.group_by(*[key.copy() for key in keys])
     # Without keys SQL answers one row even where nothing matches; HAVING takes that row away.
-    sql = f"SELECT {', '.join([*keys, *sums])} FROM charges WHERE {condition}{group} HAVING count(*) > 0"  # noqa: S608
-    return sql, parameters
+    select = select.having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0)))
+    if query.top is not None and metrics:
+        select = _largest(select, len(keys), len(metrics), query.top)
+    return Compiled(select, tuple(parameters))
 
 
-def compile_days(query: Query) -> tuple[str, Parameters]:
-    """The days of the query's period.
+def _largest(select: "exp.Select", keys: int, metrics: int, top: int) -> "exp.Select":
+    """The largest groups by the first metric, each with the number and the sums of all: one pass over the data."""
+    from sqlglot import exp
 
-    Returns:
-        SQL and its parameters; a row holds the day, its currency, its metrics, and whether the query's
-        currency filters let it pass.
-    """
-    condition, parameters = _condition(query, ())
-    terms, values = _all_of(term for term in query.filters if term.column == "BillingCurrency")
-    sql = f"SELECT ChargePeriodStart, BillingCurrency, Metrics, {terms} FROM days WHERE {condition}"  # noqa: S608
-    return sql, [*values, *parameters]
+    names = [f"k{place}" for place in range(keys)]
+    sums = [f"m{place}" for place in range(metrics)]
+    for expression, name in zip(list(select.expressions), [*names, *sums], strict=True):
+        expression.replace(exp.alias_(expression.copy(), name, quoted=True))
+    over = [exp.Window(this=exp.Count(this=exp.Star()))]
+    over += [exp.Window(this=exp.Sum(this=quoted_column(name))) for name in sums]
+    order = [exp.Ordered(this=quoted_column(sums[0]), desc=True, nulls_first=False)]
+    order += [exp.Ordered(this=quoted_column(name), desc=False, nulls_first=False) for name in names]
+    return (
+        exp.select(*[quoted_column(name) for name in [*names, *sums]], *over)
+        .from_(select.subquery("grouped"))
+        .order_by(*order)
+        .limit(top)
+    )
 
 
 def quoted(name: str) -> str:
@@ -61,31 +93,48 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _condition(query: Query, filters: Iterable[Filter]) -> tuple[str, Parameters]:
-    terms, values = _all_of(filters)
-    sql = f"ChargePeriodStart >= ? AND ChargePeriodStart < ? AND {terms}"
-    return sql, [query.period.start, query.period.end, *values]
+def quoted_column(name: str) -> "exp.Column":
+    """The same as a node of the tree."""
+    from sqlglot import exp
+
+    return exp.column(exp.to_identifier(name, quoted=True))
 
 
-def _all_of(filters: Iterable[Filter]) -> tuple[str, Parameters]:
-    terms: list[str] = []
+def _condition(query: Query) -> "tuple[exp.Condition, Parameters]":
+    from sqlglot import exp
+
+    day = quoted_column("ChargePeriodStart")
+    terms: list[exp.Expression] = [
+        exp.GTE(this=day, expression=exp.Placeholder()),
+        exp.LT(this=day.copy(), expression=exp.Placeholder()),
+    ]
+    parameters: Parameters = [query.period.start, query.period.end]
+    for term in query.filters:
+        tests, values = _tests(term)
+        terms.append(exp.Not(this=exp.paren(tests)) if term.exclude else exp.paren(tests))
+        parameters += values
+    return exp.and_(*terms), parameters
+
+
+def _tests(term: Filter) -> "tuple[exp.Condition, Parameters]":
+    """One filter: any of its values in any of its columns; a charge without a name matches no value."""
+    from sqlglot import exp
+
+    tests: list[exp.Expression] = []
     values: Parameters = []
-    for term in filters:
-        columns = ("SubAccountId", "SubAccountName") if term.column == "SubAccountId" else (term.column,)
-        tests = [
-            f"coalesce(lower({_expression(column)}) LIKE lower(?) ESCAPE '\\', false)"
-            for column in columns
-            for _ in term.values
-        ]
-        values.extend(_pattern(value) for _ in columns for value in term.values)
-        terms.append(f"{'NOT ' if term.exclude else ''}({' OR '.join(tests) or 'false'})")
-    return " AND ".join(terms) or "true", values
+    for column in searched(term.column):
+        for value in term.values:
+            like = exp.Like(this=exp.Lower(this=_column(column)), expression=exp.Lower(this=exp.Placeholder()))
+            escaped = exp.Escape(this=like, expression=exp.Literal.string("\\"))
+            tests.append(exp.Coalesce(this=escaped, expressions=[exp.false()]))
+            values.append(_pattern(value))
+    return (exp.or_(*tests) if tests else exp.false()), values
 
 
-def _expression(column: str) -> str:
-    if column_of(column) is None:
-        raise UsageError(f"there is no column {column!r}: there are {', '.join(COLUMNS)}")
-    return _EXPRESSIONS.get(column) or (column if column in COLUMNS else quoted(column))
+def _column(name: str) -> "exp.Column":
+    if column_of(name) is None:
+        raise UsageError(f"there is no column {name!r}: there are {', '.join(COLUMNS)}")
+    return quoted_column(name)
 
 
 def _pattern(value: str) -> str:

@@ -2,10 +2,12 @@
 
 The grammar of ``--where``: terms ``key:value``, a leading ``-`` excludes, quotes hold a value with spaces
 together, ``*`` stands for anything, case does not matter. Terms of one key are alternatives, different keys
-must all hold. A key is one line in ``COLUMNS``, or ``tag:KEY=VALUE``, ``category:NAME=VALUE``; a metric is one line
-in ``METRICS``.
+must all hold. A key is one line in ``COLUMNS``, or ``tag:KEY=VALUE``, ``category:NAME=VALUE`` (a cost category;
+``category:Tax``, without a name, is the ChargeCategory); a metric is one line in ``METRICS``. A service may be called
+what everybody calls it: ``SHORT_NAMES``.
 """
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -15,7 +17,7 @@ from difflib import get_close_matches
 import msgspec
 
 from farthing.errors import UsageError
-from farthing.model import ZERO, Period, exact_sum, is_filling
+from farthing.model import ZERO, Period, exact_difference, exact_sum, is_filling
 
 Key = date | str | None
 """What a row is about in one column: a day, a name, or None where the source knows no name."""
@@ -50,8 +52,77 @@ COLUMNS: Mapping[str, Column] = {
         Column("BillingCurrency", ("currency",), "Currency"),
         Column("RegionId", ("region",), "Region"),
         Column("x_RecordType", ("record-type",), "Record type"),
+        Column("x_Week", ("week",), "Week from", is_day=True),
+        Column("ProviderName", ("provider",), "Provider"),
+        Column("BillingAccountId", ("billing-account", "payer"), "Billing account"),
+        Column("BillingAccountName", ("billing-account-name",), "Billing account name"),
+        Column("InvoiceIssuerName", ("invoice-issuer",), "Invoice issuer"),
+        Column("InvoiceId", ("invoice",), "Invoice"),
+        Column("PublisherName", ("publisher",), "Publisher"),
+        Column("ServiceCategory", ("service-category",), "Service category"),
+        Column("ServiceSubcategory", ("service-subcategory",), "Service subcategory"),
+        Column("ChargeCategory", ("charge-category", "category"), "Charge category"),
+        Column("ChargeClass", ("charge-class",), "Charge class"),
+        Column("ChargeFrequency", ("charge-frequency",), "Charge frequency"),
+        Column("ChargeDescription", ("description",), "Description"),
+        Column("RegionName", ("region-name",), "Region name"),
+        Column("AvailabilityZone", ("zone", "az"), "Availability zone"),
+        Column("ResourceId", ("resource",), "Resource"),
+        Column("ResourceName", ("resource-name",), "Resource name"),
+        Column("ResourceType", ("resource-type",), "Resource type"),
+        Column("SkuId", ("sku",), "SKU"),
+        Column("SkuPriceId", ("sku-price",), "SKU price"),
+        Column("SkuMeter", ("sku-meter", "meter"), "SKU meter"),
+        Column("PricingCategory", ("pricing-category",), "Pricing category"),
+        Column("PricingUnit", ("pricing-unit", "unit"), "Pricing unit"),
+        Column("ConsumedUnit", ("consumed-unit",), "Consumed unit"),
+        Column("CommitmentDiscountCategory", ("commitment-category",), "Commitment category"),
+        Column("CommitmentDiscountId", ("commitment",), "Commitment"),
+        Column("CommitmentDiscountName", ("commitment-name",), "Commitment name"),
+        Column("CommitmentDiscountStatus", ("commitment-status",), "Commitment status"),
+        Column("CommitmentDiscountType", ("commitment-type",), "Commitment type"),
+        Column("x_UsageType", ("usage-type",), "Usage type"),
+        Column("x_Operation", ("operation",), "Operation"),
+        Column("x_ServiceCode", ("service-code",), "Service code"),
     )
 }
+
+SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "alb": ("Elastic Load Balancing",),
+    "apigateway": ("Amazon API Gateway",),
+    "athena": ("Amazon Athena",),
+    "cloudfront": ("Amazon CloudFront",),
+    "cloudtrail": ("AWS CloudTrail",),
+    "cloudwatch": ("AmazonCloudWatch", "Amazon CloudWatch"),
+    "dynamodb": ("Amazon DynamoDB",),
+    "ebs": ("Amazon Elastic Block Store",),
+    "ec2": ("Amazon Elastic Compute Cloud*",),
+    "ecr": ("Amazon EC2 Container Registry*", "Amazon Elastic Container Registry*"),
+    "ecs": ("Amazon Elastic Container Service",),
+    "efs": ("Amazon Elastic File System",),
+    "eks": ("Amazon Elastic Container Service for Kubernetes", "Amazon Elastic Kubernetes Service"),
+    "elasticache": ("Amazon ElastiCache",),
+    "elb": ("Elastic Load Balancing", "Amazon Elastic Load Balancing"),
+    "emr": ("Amazon Elastic MapReduce",),
+    "glue": ("AWS Glue",),
+    "kinesis": ("Amazon Kinesis*",),
+    "kms": ("AWS Key Management Service",),
+    "lambda": ("AWS Lambda",),
+    "msk": ("Amazon Managed Streaming for Apache Kafka",),
+    "opensearch": ("Amazon OpenSearch Service",),
+    "rds": ("Amazon Relational Database Service",),
+    "redshift": ("Amazon Redshift",),
+    "route53": ("Amazon Route 53",),
+    "s3": ("Amazon Simple Storage Service",),
+    "sagemaker": ("Amazon SageMaker*",),
+    "ses": ("Amazon Simple Email Service",),
+    "sns": ("Amazon Simple Notification Service",),
+    "sqs": ("Amazon Simple Queue Service",),
+    "support": ("AWS Support*",),
+    "vpc": ("Amazon Virtual Private Cloud",),
+    "waf": ("AWS WAF",),
+}
+"""What people type for a service, in lower case -> what AWS calls it in its bills, with ``*`` for anything."""
 
 KEYED: Mapping[str, str] = {"tag": "Tags/", "category": "x_CostCategories/"}
 """Columns of which there is one for each key that somebody made up: how they are typed, and what they are called."""
@@ -62,6 +133,8 @@ def column_of(name: str) -> Column | None:
     for kind, prefix in KEYED.items():
         if name.startswith(prefix) and name != prefix:
             return Column(name, (), f"{kind.capitalize()} {name.removeprefix(prefix)}")
+    if name.startswith("x_") and name not in COLUMNS:
+        return Column(name, (), name.removeprefix("x_"))
     return COLUMNS.get(name)
 
 
@@ -96,8 +169,14 @@ METRICS: Mapping[str, Metric] = {
             "amortized cost, commitments spread, gross",
         ),
         Metric("x_BlendedCost", ("blended",), "Blended", "blended cost, at the organisation's average rates"),
+        Metric("PricingQuantity", ("quantity",), "Quantity", "quantity that was priced, in units of its own"),
+        Metric("ConsumedQuantity", ("consumed",), "Consumed", "quantity that was consumed, in units of its own"),
     )
 }
+
+QUANTITIES: Mapping[str, str] = {"PricingQuantity": "PricingUnit", "ConsumedQuantity": "ConsumedUnit"}
+"""Metrics that are no money -> the column of their unit. They are answered only when they are asked for, and only
+grouped by their unit: hours and gigabytes do not add up."""
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -112,16 +191,40 @@ class Filter(msgspec.Struct, frozen=True):
     exclude: bool = False
 
 
+def searched(column: str) -> tuple[str, ...]:
+    """The columns that a filter on one looks at: an account is found by its id and by its name."""
+    return ("SubAccountId", "SubAccountName") if column == "SubAccountId" else (column,)
+
+
+def matches(term: Filter, text: str | None) -> bool:
+    """Whether a text in the filter's column lets a charge pass."""
+    folded = None if text is None else text.lower()
+    hit = folded is not None and any(_fits(value.lower(), folded) for value in term.values)
+    return hit is not term.exclude
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+
+
 class Query(msgspec.Struct, frozen=True):
     """What to add up: the charges of a period that pass every filter, per combination of ``group_by``.
 
-    ``group_by`` holds FOCUS names; none gives one row. ``metrics`` None asks for every one that is there.
+    ``group_by`` holds FOCUS names; none gives one row. ``metrics`` None asks for every one that is there. With ``top``
+    only so many rows are named, the largest by the first metric; the others are added up in one.
     """
 
     period: Period
     group_by: tuple[str, ...] = ("ServiceName",)
     filters: tuple[Filter, ...] = ()
     metrics: tuple[str, ...] | None = None
+    top: int | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the query groups or filters by, each once."""
+        filtered = (name for term in self.filters for name in searched(term.column))
+        return tuple(dict.fromkeys([*self.group_by, *filtered]))
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -137,7 +240,9 @@ class Result(msgspec.Struct, frozen=True):
     ``totals`` are the sums of the rows, in the order of ``metrics``. ``currency`` is None where there is no
     data. ``days_present`` are the days of the period that the ledger holds, filtered or not, oldest first;
     ``days_provisional`` those that still fill up. ``days_lacking`` counts, per metric, the days whose
-    source did not give it: they are missing in its sums.
+    source did not give it: they are missing in its sums. ``days_from`` tells, for each source of figures (``reports``,
+    ``exports``), the days that come from it; of a day that has several providers, both may be named. ``rest`` is what
+    the rows beyond the query's ``top`` come to, ``rest_count`` how many they are; the totals are of all.
     """
 
     period: Period
@@ -149,6 +254,9 @@ class Result(msgspec.Struct, frozen=True):
     days_present: tuple[date, ...]
     days_provisional: tuple[date, ...]
     days_lacking: Mapping[str, int] = {}
+    days_from: Mapping[str, tuple[date, ...]] = {}
+    rest: Row | None = None
+    rest_count: int = 0
 
     def total(self, metric: str) -> Decimal:
         """The sum of a metric over all rows; zero where it was not asked for or is not there."""
@@ -156,12 +264,13 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """A day that an engine holds. ``selected`` tells whether its currency passes the query's filters."""
+    """A day that an engine holds, from one source. ``selected`` tells whether the query's filters may let it pass."""
 
     day: date
     currency: str
     metrics: tuple[str, ...]
     selected: bool = True
+    source: str = "reports"
 
 
 def metrics_to_sum(query: Query, days: Iterable[Day]) -> tuple[str, ...]:
@@ -173,7 +282,11 @@ def metrics_to_sum(query: Query, days: Iterable[Day]) -> tuple[str, ...]:
     selected = [day for day in days if day.selected]
     there = in_order({metric for day in selected for metric in day.metrics})
     if query.metrics is None:
-        return there
+        return tuple(metric for metric in there if metric not in QUANTITIES)
+    for metric in query.metrics:
+        unit = QUANTITIES.get(metric)
+        if unit and unit not in query.group_by:
+            raise UsageError(f"{metric} is in units of its own: group by {_BY_NAME[unit]} too (--by {_BY_NAME[unit]})")
     for metric in query.metrics if selected else ():
         if metric not in there:
             raise UsageError(f"no day of {query.period} has the metric {metric}: there are {', '.join(there)}")
@@ -187,6 +300,22 @@ def in_order(metrics: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: known.index(name) if name in METRICS else len(known)))
 
 
+class Whole(msgspec.Struct, frozen=True):
+    """How many rows there are and what they come to, where an engine brings the largest alone."""
+
+    count: int
+    totals: tuple[Decimal, ...]
+
+
+def rows_in(query: Query, metrics: Sequence[str], found: Sequence[tuple]) -> tuple[list[Row], Whole | None]:  # type: ignore[type-arg]
+    """An engine's rows, as :func:`farthing.query.compile.compile_rows` asks for them, as values."""
+    width, end = len(query.group_by), len(query.group_by) + len(metrics)
+    rows = [Row(row[:width], row[width:end]) for row in found]
+    if query.top is None or not found:
+        return rows, None
+    return rows, Whole(int(found[0][end]), tuple(found[0][end + 1 :]))
+
+
 def result(
     query: Query,
     metrics: tuple[str, ...],
@@ -195,6 +324,7 @@ def result(
     currency: str | None,
     days: Sequence[Day],
     now: datetime,
+    whole: Whole | None = None,
 ) -> Result:
     """Puts an engine's rows in their order: days, then the first metric from the largest down, then names."""
     date_columns = [index for index, name in enumerate(query.group_by) if _is_day(name)]
@@ -206,19 +336,28 @@ def result(
         return dates, (row.amounts[0].copy_negate() if row.amounts else ZERO), names
 
     ordered = tuple(sorted(rows, key=place))
-    present = tuple(sorted(day.day for day in days))
+    present = tuple(sorted({day.day for day in days}))
     selected = [day for day in days if day.selected]
-    lacking = {metric: sum(metric not in day.metrics for day in selected) for metric in metrics}
+    lacking = {metric: len({day.day for day in selected if metric not in day.metrics}) for metric in metrics}
+    sources = sorted({day.source for day in days})
+    sums = tuple(exact_sum(row.amounts[index] for row in ordered) for index in range(len(metrics)))
+    totals, rest, rest_count = sums, None, 0
+    if whole is not None and whole.count > len(ordered):
+        totals, rest_count = whole.totals, whole.count - len(ordered)
+        rest = Row((), tuple(exact_difference(all_, named) for all_, named in zip(totals, sums, strict=True)))
     return Result(
         period=query.period,
         columns=query.group_by,
         metrics=metrics,
         rows=ordered,
-        totals=tuple(exact_sum(row.amounts[index] for row in ordered) for index in range(len(metrics))),
+        totals=totals,
+        rest=rest,
+        rest_count=rest_count,
         currency=currency,
         days_present=present,
         days_provisional=tuple(day for day in present if is_filling(day, now)),
         days_lacking={metric: count for metric, count in lacking.items() if count},
+        days_from={source: tuple(sorted({day.day for day in days if day.source == source})) for source in sources},
     )
 
 
@@ -257,7 +396,10 @@ def parse_where(text: str) -> tuple[Filter, ...]:
     values: dict[tuple[str, bool], list[str]] = {}
     for term in terms:
         column, exclude, value = _term(term)
-        values.setdefault((column, exclude), []).append(value)
+        alternatives = values.setdefault((column, exclude), [])
+        alternatives.append(value)
+        if column == "ServiceName":
+            alternatives += SHORT_NAMES.get(value.lower(), ())
     return tuple(
         Filter(column, tuple(dict.fromkeys(alternatives)), exclude)
         for (column, exclude), alternatives in values.items()
@@ -272,7 +414,7 @@ def _term(term: str) -> tuple[str, bool, str]:
             f"--where: {term!r} has no key; write key:value, such as service:{term.removeprefix('-') or '*'} "
             f"(keys: {_listed(_WHERE)})"
         )
-    if key.lower() in KEYED:
+    if key.lower() in KEYED and (key.lower() not in _WHERE or "=" in value):
         name, equals, value = value.partition("=")
         if not name or not equals:
             raise UsageError(
@@ -297,6 +439,7 @@ def _table(things: Iterable[Column | Metric]) -> dict[str, str]:
 _BY = _table(COLUMNS.values())
 _WHERE = _table(column for column in COLUMNS.values() if not column.is_day)
 _METRIC = _table(METRICS.values())
+_BY_NAME = {column.name: (column.aliases or (column.name,))[0] for column in COLUMNS.values()}
 
 
 def _names(option: str, texts: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:

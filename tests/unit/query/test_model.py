@@ -3,12 +3,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing.errors import UsageError
-from farthing.query.model import COLUMNS, METRICS, Filter, column_of, in_order, parse_by, parse_metrics, parse_where
+from farthing.query.model import (
+    COLUMNS,
+    METRICS,
+    Filter,
+    column_of,
+    in_order,
+    matches,
+    parse_by,
+    parse_metrics,
+    parse_where,
+)
 
 
 def test_terms_of_one_key_are_alternatives_and_keys_stand_apart():
     assert parse_where("service:EC2 -account:prod service:'Amazon S3' currency:USD 'service:A B'") == (
-        Filter("ServiceName", ("EC2", "Amazon S3", "A B")),
+        Filter("ServiceName", ("EC2", "Amazon Elastic Compute Cloud*", "Amazon S3", "A B")),
         Filter("SubAccountId", ("prod",), exclude=True),
         Filter("BillingCurrency", ("USD",)),
     )
@@ -104,7 +114,7 @@ def test_tags_and_categories_are_columns_of_their_own():
     )
 
 
-@pytest.mark.parametrize("text", ["tag:team", "tag:=core", "category:"])
+@pytest.mark.parametrize("text", ["tag:team", "tag:=core", "category:=core"])
 def test_a_tag_without_a_value_is_refused(text):
     with pytest.raises(UsageError, match=r"write (tag|category):NAME=VALUE, such as"):
         parse_where(text)
@@ -114,3 +124,27 @@ def test_a_tag_without_a_value_is_refused(text):
 def test_a_column_without_a_key_is_unknown(text):
     with pytest.raises(UsageError, match=r"is unknown.*tag:NAME, category:NAME"):
         parse_by([text])
+
+
+def test_a_category_without_a_name_is_the_charge_category():
+    assert parse_where("-category:Tax category:env=prod") == (
+        Filter("ChargeCategory", ("Tax",), exclude=True),
+        Filter("x_CostCategories/env", ("prod",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "exclude", "text", "passes"),
+    [
+        (("USD",), False, "usd", True),
+        (("U*",), False, "USD", True),
+        (("EUR", "USD"), False, "USD", True),
+        (("U",), False, "USD", False),
+        (("a.c",), False, "abc", False),
+        (("USD",), True, "USD", False),
+        (("USD",), True, None, True),
+        (("*",), False, None, False),
+    ],
+)
+def test_a_filter_matches_texts_as_the_engines_do(values, exclude, text, passes):
+    assert matches(Filter("BillingCurrency", values, exclude), text) is passes

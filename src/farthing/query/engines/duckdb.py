@@ -1,90 +1,64 @@
-"""Answers queries with DuckDB over a folder of daily report files: no network, no extension, no schema file.
+"""Answers queries with DuckDB over daily report files and imported exports: no network, no extension, no schema file.
 
-Only the files of the period are read. Amounts are read as the JSON text that stands in the file and cast to
-DECIMAL(38,18), so none passes through a double; each day's rows must add up to its totals.
+Reports are read into memory when the engine is opened. Exports are read where they are, for each query: only the
+columns that it needs, and only the row groups whose charges lie in its period.
 """
 
-import os
-import re
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from farthing.errors import AmountError, CorruptError, LedgerError
-from farthing.ledger.reports import LENS_SCHEMA, SCHEMA
-from farthing.model import ZERO, Period, parse_amount, plain, same_currency
-from farthing.query.compile import Parameters, compile_days, compile_rows, quoted
-from farthing.query.model import Day, Query, Result, Row, in_order, metrics_to_sum, result
+from farthing.errors import LedgerError
+from farthing.model import Period, same_currency
+from farthing.query.compile import CHARGES, Compiled, compile_rows, quoted
+from farthing.query.engines.reports import ACCOUNT, connected, days_in, first_line, load_reports
+from farthing.query.model import Day, Query, Result, Row, Whole, metrics_to_sum, result, rows_in
+from farthing.query.sources import AWS, Choice, ExportSlice, SourceName, choose, ranges
 
-if TYPE_CHECKING:
-    import duckdb
+__all__ = ["DuckDBEngine", "days_in"]
 
-ACCOUNT = "SubAccountId"
-
-# An amount as JSON text: a string of at most 20 digits, a point and 18 digits. A bare number is refused.
-_AMOUNT = r"""CASE WHEN {0} IS NULL THEN NULL
-    WHEN regexp_full_match(CAST({0} AS VARCHAR), '"-?[0-9]{{1,20}}([.][0-9]{{1,18}})?"')
-    THEN CAST(trim(CAST({0} AS VARCHAR), '"') AS DECIMAL(38,18))
-    ELSE error('the amount ' || CAST({0} AS VARCHAR) || ' is no decimal string of at most 20 and 18 digits') END"""
-_READ = (
-    "read_json(?, format='unstructured', filename=true, hive_partitioning=false, "
-    "maximum_object_size=?, columns={{{0}}})"
-)
-_HEAD = "schema: 'VARCHAR', date: 'VARCHAR', currency: 'VARCHAR', totals: 'MAP(VARCHAR, JSON)'"
-_HEADS = f'SELECT filename, schema, "date", currency, totals FROM {_READ.format(_HEAD)}'  # noqa: S608
-
-
-def days_in(folder: Path) -> tuple[date, ...]:
-    """The days that a folder has report files of, oldest first; none if there is no folder.
-
-    Raises:
-        LedgerError: it cannot be listed.
-    """
-    try:
-        names = [path.stem for path in folder.iterdir() if path.suffix == ".json"]
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise LedgerError(f"{folder} cannot be listed: {error.strerror or error}") from error
-    days = []
-    for name in names:
-        try:
-            day = date.fromisoformat(name)
-        except ValueError:
-            continue  # not ours: an editor's backup, say
-        if name == day.isoformat():
-            days.append(day)
-    return tuple(sorted(days))
+AMOUNT = "DECIMAL(38,18)"
 
 
 class DuckDBEngine:
-    """The charges of one period, in memory, ready to be asked; close it or use it with ``with``.
+    """The charges of one period, ready to be asked; close it or use it with ``with``.
 
     Args:
-        folder: holds files named YYYY-MM-DD.json; others are left alone.
+        folder: holds files named YYYY-MM-DD.json; others are left alone. None: no daily reports.
         period: the days to read.
         key: the column that tells the rows apart beside ServiceName: of daily reports, or of a lens.
         now: decides which days are provisional; by default the present, UTC.
+        slices: imported exports; their files are local Parquet.
+        only: leaves the other source out.
 
     Raises:
         CorruptError: a file is not a daily report; the message names it and how to mend that.
         LedgerError: a file cannot be read.
     """
 
-    def __init__(self, folder: Path, period: Period, *, key: str = ACCOUNT, now: datetime | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        period: Period,
+        *,
+        key: str = ACCOUNT,
+        now: datetime | None = None,
+        slices: Sequence[ExportSlice] = (),
+        only: SourceName | None = None,
+    ) -> None:
         self.period = period
         self._now = now or datetime.now(UTC)
-        files = {day: folder / f"{day}.json" for day in days_in(folder) if day in period}
+        self._columns = ("ServiceName", ACCOUNT, "SubAccountName") if key == ACCOUNT else ("ServiceName", key)
+        self._slices = tuple(slices)
+        self._only = only
+        files = {day: folder / f"{day}.json" for day in days_in(folder) if day in period} if folder else {}
         self._days: Mapping[date, Day] = {}
-        self._connection = _connect()
+        self._connection = connected()
         try:
-            if files:
-                self._days = _load(self._connection, files, key)
+            if files and only != "exports":
+                self._days = load_reports(self._connection, files, key)
         except BaseException:
             self.close()
             raise
@@ -102,225 +76,128 @@ class DuckDBEngine:
         self._connection.close()
 
     def run(self, query: Query) -> Result:  # noqa: D102 - the port says it
-        days = self._selected(query)
-        metrics = metrics_to_sum(query, days)
-        currency = same_currency((day.currency for day in days if day.selected), _where(query.period))
+        choice = self._chosen(query)
+        compile_rows(query, ())  # first: it refuses unknown columns, data or not
+        metrics = metrics_to_sum(query, choice.days)
+        currency = same_currency((day.currency for day in choice.days if day.selected), _where(query.period))
         rows: list[Row] = []
-        sql, parameters = compile_rows(query, metrics)  # first: it refuses unknown columns, data or not
+        whole: Whole | None = None
         if currency and metrics:
-            width = len(query.group_by)
-            rows = [Row(found[:width], found[width:]) for found in self._fetch(sql, parameters)]
-        return result(query, metrics, rows, currency=currency, days=days, now=self._now)
+            found = self._fetch(compile_rows(query, metrics), self._relation(query, metrics, choice))
+            rows, whole = rows_in(query, metrics, found)
+        return result(query, metrics, rows, currency=currency, days=choice.days, now=self._now, whole=whole)
 
     def values(self, query: Query, column: str) -> tuple[str, ...]:  # noqa: D102 - the port says it
-        if not self._days:
+        bare = Query(query.period, (column,))
+        choice = self._chosen(bare)
+        if not choice.days:
             return ()
-        sql, parameters = compile_rows(Query(query.period, (column,)), ())
-        return tuple(sorted(str(found[0]) for found in self._fetch(sql, parameters) if found[0] is not None))
+        found = self._fetch(compile_rows(bare, ()), self._relation(bare, (), choice))
+        return tuple(sorted(str(row[0]) for row in found if row[0] is not None))
 
-    def _selected(self, query: Query) -> list[Day]:
+    def _chosen(self, query: Query) -> Choice:
         if not (self.period.start <= query.period.start and query.period.end <= self.period.end):
             raise ValueError(f"opened on {self.period}, asked about {query.period}")
-        if not self._days:
-            return []
-        sql, parameters = compile_days(query)
-        return [
-            Day(day, currency, tuple(metrics), selected)
-            for day, currency, metrics, selected in self._fetch(sql, parameters)
-        ]
+        return choose(query, self._days, self._columns, self._slices, self._only)
 
-    def _fetch(self, sql: str, parameters: Parameters) -> list[tuple]:  # type: ignore[type-arg]
+    def _relation(self, query: Query, metrics: Sequence[str], choice: Choice) -> str:
+        """SQL of ``charges``: every column that the query needs, from the chosen days and slices."""
+        needs = tuple(dict.fromkeys([*query.columns, "ChargePeriodStart"]))
+        if "SubAccountName" in needs and "SubAccountId" not in needs and choice.slices:
+            needs = (*needs, "SubAccountId")
+        parts = []
+        if choice.report_days:
+            parts.append(self._from_reports(needs, metrics, choice.report_days))
+        parts += _from_exports(query.period, needs, metrics, choice)
+        if "SubAccountName" not in needs or not choice.slices:
+            return "\nUNION ALL\n".join(parts)
+        return _with_newest_names("\nUNION ALL\n".join(parts), needs, metrics)
+
+    def _from_reports(self, needs: Sequence[str], metrics: Sequence[str], days: Sequence[date]) -> str:
+        derived = {
+            "BillingPeriodStart": "CAST(date_trunc('month', ChargePeriodStart) AS DATE)",
+            "x_Week": "CAST(date_trunc('week', ChargePeriodStart) AS DATE)",
+            "ProviderName": f"'{AWS}'",
+        }
+        there = {metric for day in self._days.values() for metric in day.metrics}
+        columns = [f"{derived.get(name, quoted(name))} AS {quoted(name)}" for name in needs]
+        columns += [_metric(metric, metric in there) for metric in metrics]
+        condition = " OR ".join(_between(run, "DATE") for run in ranges(days))
+        return f"SELECT {', '.join(columns)} FROM reports WHERE {condition}"  # noqa: S608
+
+    def _fetch(self, compiled: Compiled, relation: str) -> list[tuple]:  # type: ignore[type-arg]
         import duckdb
 
+        sql = f"WITH {CHARGES} AS ({relation}) {compiled.sql()}"
         try:
-            return self._connection.execute(sql, parameters).fetchall()
+            return self._connection.execute(sql, list(compiled.parameters)).fetchall()
         except duckdb.Error as error:
-            raise LedgerError(f"the query failed: {_first_line(error)}") from error
+            raise LedgerError(f"the query failed: {first_line(error)}") from error
 
 
-def _connect() -> "duckdb.DuckDBPyConnection":
-    import duckdb
-
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            # Made only when memory runs out; by default that would be in the working directory.
-            "temp_directory": str(Path(tempfile.gettempdir()) / f"farthing-duckdb-{os.getpid()}"),
-        },
-    )
-    connection.execute("SET python_enable_replacements = false")
-    connection.execute("SET enable_progress_bar = false")
-    return connection
-
-
-def _load(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str) -> dict[date, Day]:
-    """Reads the files into the views of :mod:`farthing.query.compile`, or says which one is wrong."""
-    import duckdb
-
-    try:
-        return _read(connection, files, key)
-    except duckdb.Error as error:
-        found = _culprit(files, key)
-        if found is None:
-            folder = next(iter(files.values())).parent
-            raise LedgerError(f"the reports in {folder} cannot be read: {_first_line(error)}") from error
-        day, failure = found
-        reason = _first_line(failure, files[day])
-        if isinstance(failure, duckdb.IOException):
-            raise LedgerError(f"{files[day]} cannot be read: {reason}") from error
-        raise _corrupt(day, files[day], reason) from error
+def _from_exports(period: Period, needs: Sequence[str], metrics: Sequence[str], choice: Choice) -> list[str]:
+    """SQL of the slices' charges; slices with the same columns are read together."""
+    alike: dict[tuple[frozenset[str], bool], list[str]] = {}
+    wanted = {*needs, *metrics}
+    for one in choice.slices:
+        there = frozenset(name for name in wanted if one.has(name))
+        alike.setdefault((there, one.provider == AWS), []).extend(map(str, one.files))
+    parts = []
+    for (there, is_aws), files in alike.items():
+        columns = [f"{_of_export(name, name in there)} AS {quoted(name)}" for name in needs]
+        columns += [_metric(metric, metric in there) for metric in metrics]
+        # On the column itself, so that DuckDB skips row groups by their statistics.
+        conditions = [_between(period, "TIMESTAMP")]
+        if is_aws:
+            conditions += [f"NOT ({_between(run, 'TIMESTAMP')})" for run in ranges(choice.report_days)]
+        names = ", ".join(_literal(_escaped(file)) for file in files)
+        source = f"read_parquet([{names}], hive_partitioning=false, union_by_name=true)"
+        parts.append(f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(conditions)}")  # noqa: S608
+    return parts
 
 
-def _read(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str) -> dict[date, Day]:
-    totals, days = _load_heads(connection, files, SCHEMA if key == ACCOUNT else LENS_SCHEMA)
-    metrics = in_order({metric for day in days.values() for metric in day.metrics})
-    _load_charges(connection, files, metrics, key)
-    _check_totals(connection, files, metrics, totals, key)
-    return days
+def _of_export(name: str, there: bool) -> str:
+    """SQL of a column of an export, NULL where these files do not have it."""
+    kind, slash, key = name.partition("/")
+    derived = {
+        "ChargePeriodStart": "CAST(ChargePeriodStart AS DATE)",
+        "BillingPeriodStart": "CAST(BillingPeriodStart AS DATE)",
+        "x_Week": "CAST(date_trunc('week', ChargePeriodStart) AS DATE)",
+    }
+    if name in derived:
+        return derived[name]
+    if not there:
+        return "CAST(NULL AS VARCHAR)"
+    return f"{quoted(kind)}[{_literal(key)}]" if slash else quoted(name)
 
 
-def _culprit(files: Mapping[date, Path], key: str) -> tuple[date, Exception] | None:
-    """Which of the files DuckDB cannot take, found by halves; None if each is fine without the others."""
-    import duckdb
-
-    days = list(files)
-    while days:
-        half = days[: (len(days) + 1) // 2]
-        with closing(_connect()) as connection:
-            try:
-                _read(connection, {day: files[day] for day in half}, key)
-            except duckdb.Error as failure:
-                if len(half) == 1:
-                    return half[0], failure
-                days = half
-            else:
-                days = days[len(half) :]
-    return None
+def _metric(metric: str, there: bool) -> str:
+    return f"{quoted(metric) if there else f'CAST(NULL AS {AMOUNT})'} AS {quoted(metric)}"
 
 
-def _load_heads(
-    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], known: str
-) -> tuple[dict[date, dict[str, Decimal]], dict[date, Day]]:
-    heads: dict[str, list[tuple]] = {}  # type: ignore[type-arg]
-    for name, *head in connection.execute(_HEADS, _inputs(files)).fetchall():
-        heads.setdefault(Path(name).name, []).append(tuple(head))
-    totals: dict[date, dict[str, Decimal]] = {}
-    days: dict[date, Day] = {}
-    for day, path in files.items():
-        found = heads.get(path.name, [])
-        if len(found) != 1:
-            raise _corrupt(day, path, f"it holds {len(found)} JSON documents")
-        schema, stated, currency, amounts = found[0]
-        if schema != known:
-            raise _corrupt(day, path, f"its schema is {schema!r}, this version reads {known!r}")
-        if stated != str(day):
-            raise _corrupt(day, path, f"its date is {stated!r}")
-        if not currency or amounts is None:
-            raise _corrupt(day, path, f"it has no {'totals' if currency else 'currency'}")
-        totals[day] = {metric: _total(day, path, metric, text) for metric, text in amounts.items()}
-        days[day] = Day(day, currency, in_order(amounts))
-    connection.execute("CREATE TEMP TABLE days (ChargePeriodStart DATE, BillingCurrency VARCHAR, Metrics VARCHAR[])")
+def _with_newest_names(charges: str, needs: Sequence[str], metrics: Sequence[str]) -> str:
+    """An account has one name, the newest, so that naming it beside its id splits no row."""
     columns = [
-        list(days),
-        [day.currency for day in days.values()],
-        [list(day.metrics) for day in days.values()],
+        "names.newest AS SubAccountName" if name == "SubAccountName" else f"rows.{quoted(name)}"
+        for name in [*needs, *metrics]
     ]
-    connection.execute("INSERT INTO days SELECT unnest(?), unnest(?), unnest(?)", columns)
-    return totals, days
+    return f"""WITH rows AS MATERIALIZED ({charges}), names AS (
+            SELECT SubAccountId, max_by(SubAccountName, (ChargePeriodStart, SubAccountName)) AS newest
+            FROM rows WHERE SubAccountName IS NOT NULL GROUP BY SubAccountId)
+        SELECT {", ".join(columns)} FROM rows LEFT JOIN names USING (SubAccountId)"""  # noqa: S608
 
 
-def _load_charges(
-    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str], key: str
-) -> None:
-    names = ("ServiceName", key, "SubAccountName") if key == ACCOUNT else ("ServiceName", key)
-    fields = [f"{quoted(name)} VARCHAR" for name in names]
-    keys = ", ".join(f"charge.{quoted(name)} AS {quoted(name)}" for name in names)
-    fields += [f"{quoted(metric)} JSON" for metric in metrics]
-    struct = f"STRUCT({', '.join(fields)})[]".replace("'", "''")
-    amounts = "".join(f", {_AMOUNT.format(f'charge.{quoted(metric)}')} AS {quoted(metric)}" for metric in metrics)
-    read = _READ.format(f"date: 'DATE', currency: 'VARCHAR', charges: '{struct}'")
-    connection.execute(
-        f"""CREATE TEMP TABLE charge_rows AS
-            SELECT
-                "date" AS ChargePeriodStart,
-                currency AS BillingCurrency,
-                {keys}{amounts}
-            FROM (SELECT "date", currency, unnest(charges) AS charge FROM {read})""",  # noqa: S608
-        _inputs(files),
-    )
-    if key != ACCOUNT:
-        connection.execute("CREATE TEMP VIEW charges AS SELECT * FROM charge_rows")
-        return
-    connection.execute(
-        """CREATE TEMP VIEW charges AS
-            SELECT charge_rows.* REPLACE (names.newest AS SubAccountName)
-            FROM charge_rows LEFT JOIN (
-                SELECT SubAccountId, max_by(SubAccountName, (ChargePeriodStart, SubAccountName)) AS newest
-                FROM charge_rows WHERE SubAccountName IS NOT NULL GROUP BY SubAccountId
-            ) AS names USING (SubAccountId)"""
-    )
+def _between(run: Period, kind: str) -> str:
+    return f"(ChargePeriodStart >= {kind} '{run.start}' AND ChargePeriodStart < {kind} '{run.end}')"
 
 
-def _check_totals(
-    connection: "duckdb.DuckDBPyConnection",
-    files: Mapping[date, Path],
-    metrics: Sequence[str],
-    totals: Mapping[date, Mapping[str, Decimal]],
-    key: str,
-) -> None:
-    """Each day's rows must be whole and add up to its totals: a number that a double has rounded does not."""
-    sums = "".join(f", count({quoted(metric)}), sum({quoted(metric)})" for metric in metrics)
-    sql = f"""SELECT ChargePeriodStart, count(*),
-        count(*) FILTER (ServiceName IS NULL OR {quoted(key)} IS NULL){sums}
-        FROM charge_rows GROUP BY 1"""  # noqa: S608
-    found = {day: counts for day, *counts in connection.execute(sql).fetchall()}
-    for day, path in files.items():
-        rows, nameless, *numbers = found.get(day, [0, 0, *([0, None] * len(metrics))])
-        if nameless:
-            raise _corrupt(day, path, f"a row has no ServiceName or {key}")
-        for metric, count, total in zip(metrics, numbers[::2], numbers[1::2], strict=True):
-            if metric in totals[day] and count < rows:
-                raise _corrupt(day, path, f"{rows - count} of its {rows} rows have no {metric}")
-            if (total or ZERO) != totals[day].get(metric, ZERO):
-                stated = plain(totals[day].get(metric, ZERO))
-                raise _corrupt(
-                    day, path, f"its rows add up to {plain(total or ZERO)} {metric}, its total says {stated}"
-                )
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
-def _inputs(files: Mapping[date, Path]) -> list[list[str] | int]:
-    """What ``_READ`` asks for: the files, their folder's glob characters escaped, and room for the largest."""
-    names = ["".join(f"[{char}]" if char in "*?[" else char for char in str(path)) for path in files.values()]
-    try:
-        largest = max(path.stat().st_size for path in files.values())
-    except OSError as error:
-        raise LedgerError(f"{error.filename} cannot be read: {error.strerror or error}") from error
-    return [names, max(2 * largest, 1 << 20)]
-
-
-def _total(day: date, path: Path, metric: str, text: str | None) -> Decimal:
-    if text is None or not re.fullmatch(r'"[^"]+"', text):
-        raise _corrupt(day, path, f"its total {metric} is no string but {text or 'null'}")
-    try:
-        return parse_amount(text[1:-1])
-    except AmountError as error:
-        raise _corrupt(day, path, f"its total {metric}: {error}") from error
-
-
-def _corrupt(day: date, path: Path, reason: str) -> CorruptError:
-    return CorruptError(
-        f"{path} is not a readable daily report ({reason}): move it away and run "
-        f"`farthing backfill --start {day} --end {day + timedelta(days=1)}`"
-    )
-
-
-def _first_line(error: Exception, path: Path | None = None) -> str:
-    """What DuckDB says, on one line, without the file's name (the caller says it) and without its advice."""
-    text = next(iter(str(error).splitlines()), type(error).__name__)
-    text = re.sub(r"^[A-Z][\w ]* Error: ", "", text.replace(f' in file "{path}"', "") if path else text)
-    return text.strip().removesuffix(".")
+def _escaped(name: str) -> str:
+    """A file's name that DuckDB takes for a name and not for a pattern."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
 
 
 def _where(period: Period) -> str:
