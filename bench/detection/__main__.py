@@ -1,0 +1,101 @@
+"""`python -m bench.detection`: the detector against its baselines, on histories of which every event is known."""
+
+import argparse
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.detection import pictures, tables
+from bench.detection.detectors import OWN, PLAIN, Detector, History, others
+from bench.detection.real import report_real
+from bench.detection.scoring import Score, score
+from bench.outside import PYTHON, Outside, seeds_of
+from bench.pages import picture, put
+from bench.series_generator import Parameters, make_dataset, write_series
+
+DEVELOPMENT = "1-9"
+"""Seeds to look at while something is changed."""
+
+HELD_OUT = "101-105"
+"""Seeds that nobody may have looked at when the figures of docs/detection.md are made."""
+
+SMOKE = Parameters(series=25, days=100)
+PAGE = Path("docs/detection.md")
+PICTURES = {False: "detection.svg", True: "detection-category.svg"}
+EXAMPLES = "detection-examples.svg"
+FORMS = {False: "Without ChargeCategory", True: "With ChargeCategory"}
+
+
+def run(
+    seeds: Sequence[int], detectors: Sequence[Detector], parameters: Parameters, *, categories: bool
+) -> dict[str, list[Score]]:
+    """Every detector on every seed; what each took is printed."""
+    results: dict[str, list[Score]] = defaultdict(list)
+    for seed in seeds:
+        dataset = make_dataset(seed, parameters)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "series.csv"
+            write_series(dataset.rows, file, categories=categories)
+            for detector in detectors:
+                started = time.perf_counter()
+                raised = detector.run(History(dataset, file, categories))
+                results[detector.name].append(score(dataset, raised, categories=categories))
+                took = time.perf_counter() - started
+                print(f"seed {seed}, {detector.name}: F1 {results[detector.name][-1].f1:.3f}, {took:.1f} s", flush=True)
+    return results
+
+
+def main() -> None:
+    """Runs and prints; `--docs` writes the page."""
+    parser = argparse.ArgumentParser(prog="python -m bench.detection", description=__doc__)
+    parser.add_argument(
+        "--seeds", default=DEVELOPMENT, help=f"for instance 3 or 1-9 (the default); {HELD_OUT}: held out"
+    )
+    parser.add_argument("--smoke", action="store_true", help="few series, plain baselines only: shows that it works")
+    parser.add_argument("--python", type=Path, default=PYTHON, help=f"the baselines' interpreter; default {PYTHON}")
+    parser.add_argument("--cache", type=Path, help="a folder that keeps what the baselines answered")
+    parser.add_argument("--no-own", action="store_true", help="the baselines alone")
+    parser.add_argument("--docs", action="store_true", help=f"writes the tables into {PAGE}, and its pictures")
+    arguments = parser.parse_args()
+    outside = Outside(arguments.python, arguments.cache)
+    own = [] if arguments.no_own else [OWN]
+    slow = [] if arguments.smoke or outside.missing else others(outside)
+    if not slow:
+        print(
+            f"skipped: statsforecast, Prophet and adtk ({'--smoke' if arguments.smoke else f'no {arguments.python}'})"
+        )
+    seeds = [1] if arguments.smoke else seeds_of(arguments.seeds)
+    parameters = SMOKE if arguments.smoke else Parameters()
+    for categories, title in FORMS.items():
+        detectors = [*own, *PLAIN, *([] if categories else slow)]
+        results = run(seeds, detectors, parameters, categories=categories)
+        text = f"{tables.overall(results)}\n\n{tables.by_kind(results)}"
+        print(f"\n{title}, seeds {', '.join(map(str, seeds))}\n\n{text}\n", flush=True)
+        if arguments.docs:
+            shown = f"Seeds {', '.join(map(str, seeds))}.\n\n{text}"
+            if not outside.missing:
+                alt = "Precision, recall and F1 of each detector; the dashed line is the goal for F1"
+                shown += "\n\n" + picture(PAGE, PICTURES[categories], alt, pictures.scores(results, outside))
+            put(PAGE, title, shown)
+    if arguments.docs and own and not outside.missing:
+        drawn = _examples(seeds[0], parameters, outside)
+        put(PAGE, "Examples", picture(PAGE, EXAMPLES, "Six series with their events and what farthing told", drawn))
+    real = report_real([*own, *PLAIN, *slow])
+    print(real)
+    if arguments.docs:
+        put(PAGE, "Parameters", tables.parameters())
+        put(PAGE, "A real account", real)
+
+
+def _examples(seed: int, parameters: Parameters, outside: Outside) -> str:
+    dataset = make_dataset(seed, parameters)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "series.csv"
+        write_series(dataset.rows, file, categories=False)
+        return pictures.examples(dataset, OWN.run(History(dataset, file, categories=False)), outside)
+
+
+if __name__ == "__main__":
+    main()
