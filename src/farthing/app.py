@@ -192,7 +192,7 @@ class App:
                         first_day=one.first_day,
                         currencies=one.currencies,
                         columns=frozenset(one.columns),
-                        files=tuple(exports.paths(one)),
+                        files=tuple(map(str, exports.paths(one))),
                     )
                 )
         return tuple(found)
@@ -211,24 +211,23 @@ class App:
         root = getattr(self.store, "root", None)
         if isinstance(root, Path):
             return Exports(self.store, FolderFiles(root))
-        from platformdirs import user_cache_path
-
         key = self.settings.kms_key_id
-        encryption = (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {"ServerSideEncryption": "AES256"}
-        )
+        encryption = {"ServerSideEncryption": "AES256"}
+        if key:
+            encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
         bucket = self.settings.bucket_name or ""
-        cache = user_cache_path("farthing") / "exports"
+        cache = self._cache() / "exports"
         return Exports(self.store, BucketFiles(self.s3_client(), bucket, self.settings.prefix, cache, encryption))
 
     def rejects_folder(self) -> Path:
         """Where rows that an import cannot read are kept: beside a local ledger, else in the user's cache."""
         root = getattr(self.store, "root", None)
-        if isinstance(root, Path):
-            return root / "rejects"
-        from platformdirs import user_cache_path
+        return (root if isinstance(root, Path) else self._cache()) / "rejects"
 
-        return user_cache_path("farthing") / "rejects"
+    def _cache(self) -> Path:
+        folder: Any = importlib.import_module(FOLDER_HOME)
+        cache: Path = folder.default_cache()
+        return cache
 
     def s3_client(self) -> Any:
         """A client for billing exports in a bucket."""

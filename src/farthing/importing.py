@@ -3,8 +3,8 @@
     deliveries -> audit (count, add up, what cannot be read) -> one sorted COPY by slice -> what was written must equal
     the audit, to the last decimal -> the catalog's switch
 
-A delivery is switched by itself, as soon as it is proved: an import that is killed has imported what it had finished, and
-started again it goes on with the rest. Memory is bounded whatever the size: DuckDB sorts on disk beyond its limit.
+A delivery is switched by itself, as soon as it is proved: an import that is killed has imported what it had finished,
+and started again it goes on with the rest. Memory is bounded whatever the size: DuckDB sorts on disk beyond its limit.
 """
 
 import csv
@@ -23,7 +23,17 @@ from farthing.errors import ExportError
 from farthing.focus import SORTED_BY
 from farthing.ledger.exports import Exports, ParquetFile, Slice, key_of
 from farthing.model import exact_difference, exact_sum, plain
-from farthing.sources.exports.audit import Audit, SliceKey, SliceSums, audit, costs_of, rejected, slices_in, sums_of
+from farthing.sources.exports.audit import (
+    Audit,
+    SliceKey,
+    SliceSums,
+    audit,
+    costs_of,
+    rejected,
+    repaired_audit,
+    slices_in,
+    sums_of,
+)
 from farthing.sources.exports.cells import escaped_name, quoted, text_literal
 from farthing.sources.exports.csvfiles import Reject
 from farthing.sources.exports.deliveries import Delivery, unchanged
@@ -131,6 +141,13 @@ class Importer:
                 self._connection = connection
                 on_step("reading", 0)
                 found = audit(connection, reading(connection, delivery.files), folder)
+                try:
+                    written = self._written(connection, found, folder, on_step, allow_rejects=allow_rejects)
+                except _BrokenRecordError:
+                    # The audit reads only what it adds up; a record is broken in another column.
+                    on_step("repairing", found.rows_read)
+                    found = repaired_audit(connection, found.reading, folder)
+                    written = self._written(connection, found, folder, on_step, allow_rejects=allow_rejects)
                 if not found.rows_read:
                     raise ExportError(f"{delivery.name}: its files have a header and no rows")
                 imported = _counted(delivery, found)
@@ -138,10 +155,8 @@ class Importer:
                     on_step("collecting what cannot be read", found.rows_rejected)
                     path, examples = self._keep_rejects(rejected(connection, found), now)
                     imported = msgspec.structs.replace(imported, rejects=str(path), examples=examples)
-                    if not allow_rejects or not found.rows_kept:
-                        return imported
-                on_step("writing", found.rows_kept)
-                written = _write(connection, found, folder)
+                if written is None:
+                    return imported
                 on_step("proving", found.rows_kept)
                 sizes = _prove(connection, found, written, delivery.name)
                 generation = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
@@ -150,6 +165,21 @@ class Importer:
                 )
             replaced = self._exports.switch(slices)
         return msgspec.structs.replace(imported, committed=True, slices=slices, replaced=replaced)
+
+    def _written(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        found: Audit,
+        folder: Path,
+        on_step: OnStep,
+        *,
+        allow_rejects: bool,
+    ) -> dict[SliceKey, list[Path]] | None:
+        """The files of the good rows; None where nothing is to be kept."""
+        if not found.rows_kept or (found.rows_rejected and not allow_rejects):
+            return None
+        on_step("writing", found.rows_kept)
+        return _write(connection, found, folder)
 
     def _slice(
         self,
@@ -200,6 +230,14 @@ class Importer:
         except OSError as error:
             raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
         return path, examples
+
+
+def _is_csv(found: Audit) -> bool:
+    return found.reading.parts[0].header.kind == "csv"
+
+
+class _BrokenRecordError(ExportError):
+    """DuckDB's reader refuses a record of a CSV file."""
 
 
 def _connected(folder: Path, threads: int | None) -> "duckdb.DuckDBPyConnection":
@@ -260,9 +298,10 @@ def _write(connection: "duckdb.DuckDBPyConnection", found: Audit, folder: Path) 
     try:
         if len(keys) == 1:
             target.mkdir()
-            sql = f"COPY (SELECT {columns} FROM ({found.reading.rows()}) {good} ORDER BY {order}) TO {text_literal(str(target / '0.parquet'))} ({options})"  # noqa: S608
-            connection.execute(sql)
-            return {keys[0]: [target / "0.parquet"]}
+            alone = target / "0.parquet"
+            rows = f"SELECT {columns} FROM ({found.reading.rows()}) {good} ORDER BY {order}"  # noqa: S608
+            connection.execute(f"COPY ({rows}) TO {text_literal(str(alone))} ({options})")
+            return {keys[0]: [alone]}
         cases = " ".join(f"WHEN {_slice_mark(key)} THEN {place}" for place, key in enumerate(keys))
         # Slice by slice, so that one partition at a time is open.
         sql = (
@@ -271,7 +310,12 @@ def _write(connection: "duckdb.DuckDBPyConnection", found: Audit, folder: Path) 
         )
         connection.execute(sql)
     except duckdb.Error as error:
-        raise ExportError(f"{found.reading.files[0]} cannot be imported: {first_line(error)}") from error
+        shutil.rmtree(target, ignore_errors=True)
+        problem = f"{found.reading.files[0]} cannot be imported: {first_line(error)}"
+        is_csv = found.reading.parts[0].header.kind == "csv" and not found.originals
+        if is_csv and isinstance(error, duckdb.InvalidInputException):  # what DuckDB's CSV reader raises
+            raise _BrokenRecordError(problem) from error
+        raise ExportError(problem) from error
     return {key: sorted((target / f"{PARTITION}={place}").glob("*.parquet")) for place, key in enumerate(keys)}
 
 
@@ -326,6 +370,6 @@ def _require_space(folder: Path, delivery: Delivery) -> None:
     # A Parquet file grows when it is sorted in memory's shape; CSV shrinks.
     if free < SPARE_SPACE * size:
         raise ExportError(
-            f"{delivery.name} is {size / 1e9:,.1f} GB and needs about {SPARE_SPACE * size / 1e9:,.1f} GB of free disk below "
-            f"{folder.parent}, where {free / 1e9:,.1f} GB are free"
+            f"{delivery.name} is {size / 1e9:,.1f} GB and needs about {SPARE_SPACE * size / 1e9:,.1f} GB of free disk "
+            f"below {folder.parent}, where {free / 1e9:,.1f} GB are free"
         )

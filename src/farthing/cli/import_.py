@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 def command(paths: tuple[str, ...], allow_rejects: bool, dry_run: bool, as_json: bool) -> int:
     """Read a billing export and keep it as Parquet, exactly. Never alerts.
 
-    A file, several, a folder, or what AWS delivers below an s3:// URL. FOCUS 1.0 to 1.4 of any provider, CUR 2.0 and the
-    legacy Cost and Usage Report; CSV, CSV in gzip, Parquet. A month that is delivered again replaces itself; files that
-    have not changed are not read again. Ends with 1 if a row cannot be read, and then leaves the ledger as it was unless
-    --allow-rejects is given.
+    A file, several, a folder, or what AWS delivers below an s3:// URL. FOCUS 1.0 to 1.4 of any provider, CUR 2.0 and
+    the legacy Cost and Usage Report; CSV, CSV in gzip, Parquet. A month that is delivered again replaces itself; files
+    that have not changed are not read again. Ends with 1 if a row cannot be read, and then leaves the ledger as it was
+    unless --allow-rejects is given.
     """
     app = current_app()
     remote = [path for path in paths if path.startswith("s3://")]
@@ -103,8 +103,8 @@ def _warn(sentences: Sequence[str]) -> None:
 def _say(outcome: Imported) -> None:
     """One delivery, for people."""
     read = f"{several(outcome.rows_read, 'row')} read"
-    what = f"{outcome.delivery}: {outcome.format.upper()}, {read}, {outcome.rows_kept:,} kept, {outcome.rows_rejected:,} rejected"
-    click.echo(what)
+    kept = f"{outcome.rows_kept:,} kept, {outcome.rows_rejected:,} rejected"
+    click.echo(f"{outcome.delivery}: {outcome.format.upper()}, {read}, {kept}")
     for one in outcome.slices:
         click.echo(f"  {one}: {several(one.rows, 'row')}, {_cost(one)}{_before(one, outcome.replaced)}")
     if outcome.rounded:
@@ -118,8 +118,8 @@ def _say(outcome: Imported) -> None:
         click.echo(f"  all rejected rows: {outcome.rejects}", err=True)
     if not outcome.committed:
         click.echo(
-            f"farthing: {outcome.delivery}: {several(outcome.rows_rejected, 'row')} cannot be read, so nothing of it was "
-            "imported; mend the file, or take the others in with --allow-rejects",
+            f"farthing: {outcome.delivery}: {several(outcome.rows_rejected, 'row')} cannot be read, so nothing of it "
+            "was imported; mend the file, or take the others in with --allow-rejects",
             err=True,
         )
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -309,7 +310,7 @@ class BucketFiles:
             ]
 
         for key in self._asked(old, READ_ACTIONS[1]):
-            self._asked(lambda key=key: self._client.delete_object(Bucket=self._bucket, Key=key), WRITE_ACTIONS[1])
+            self._asked(partial(self._client.delete_object, Bucket=self._bucket, Key=key), WRITE_ACTIONS[1])
         for path in self._cache.glob(f"{PREFIX}*/*/*.parquet") if self._cache.is_dir() else []:
             if path.relative_to(self._cache).as_posix() not in keep and _older(path, before):
                 path.unlink(missing_ok=True)

@@ -32,6 +32,13 @@ def default_home() -> Path:
     return user_data_path("farthing", appauthor=False)
 
 
+def default_cache() -> Path:
+    """The user's cache folder for farthing: what can be fetched again."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("farthing", appauthor=False)
+
+
 class FolderStore:
     """The store port over a folder, which is made when something is first written."""
 

@@ -6,7 +6,6 @@ are of AWS; the exports of other providers stand beside them.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from pathlib import PurePath
 from typing import Literal
 
 import msgspec
@@ -33,7 +32,7 @@ class ExportSlice(msgspec.Struct, frozen=True):
     """One provider's bill of one billing account for one billing period, as an engine reads it.
 
     ``days`` runs from the period's first day to the last day with a charge; ``whole`` tells that this is its end.
-    ``first_day`` is of its first charge: a few lie before the period. ``files`` are the engine's business.
+    ``first_day`` is of its first charge: a few lie before the period. ``files`` are paths or URLs.
     """
 
     provider: str
@@ -43,7 +42,7 @@ class ExportSlice(msgspec.Struct, frozen=True):
     first_day: date
     currencies: tuple[str, ...]
     columns: frozenset[str]
-    files: tuple[PurePath, ...]
+    files: tuple[str, ...]
 
     def has(self, column: str) -> bool:
         """Whether its rows can tell this column apart."""

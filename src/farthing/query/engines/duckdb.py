@@ -141,7 +141,7 @@ def _from_exports(period: Period, needs: Sequence[str], metrics: Sequence[str], 
     wanted = {*needs, *metrics}
     for one in choice.slices:
         there = frozenset(name for name in wanted if one.has(name))
-        alike.setdefault((there, one.provider == AWS), []).extend(map(str, one.files))
+        alike.setdefault((there, one.provider == AWS), []).extend(one.files)
     parts = []
     for (there, is_aws), files in alike.items():
         columns = [f"{_of_export(name, name in there)} AS {quoted(name)}" for name in needs]

@@ -1,6 +1,7 @@
 """Deliveries in an S3 bucket: listed once, judged by their manifests, fetched one at a time."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,11 +72,8 @@ def fetched(client: Any, remote: RemoteDelivery, folder: Path, on_bytes: Callabl
     files = []
     for number, (key, source) in enumerate(zip(remote.keys, remote.sources, strict=True)):
         path = folder / f"{number}-{PurePosixPath(key).name}"
-        _asked(
-            lambda key=key, path=path: client.download_file(remote.bucket, key, str(path), Callback=on_bytes),
-            remote.bucket,
-            IAM_ACTIONS[1],
-        )
+        fetch = partial(client.download_file, remote.bucket, key, str(path), Callback=on_bytes)
+        _asked(fetch, remote.bucket, IAM_ACTIONS[1])
         if path.stat().st_size != source.size:
             raise ExportError(f"{source.name} changed while it was fetched: a new delivery has begun; import again")
         files.append(path)

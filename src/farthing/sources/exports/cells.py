@@ -1,6 +1,6 @@
-"""A source's column as SQL: cleaned and read as text, amount, time or map. Pure; DuckDB's dialect.
+r"""A source's column as SQL: cleaned and read as text, amount, time or map. Pure; DuckDB's dialect.
 
-Exports say 'nothing' in many ways: an empty text, NULL, null, \\N. Amounts are read exactly or not at all: DuckDB's own
+Exports say 'nothing' in many ways: an empty text, NULL, null, \N. Amounts are read exactly or not at all: DuckDB's own
 cast would round beyond 18 decimals and take '1_000'. The cheap test comes first, because nearly every amount passes it.
 """
 
@@ -80,7 +80,7 @@ def is_certain(kind: str, type_: str) -> bool:
     """Whether every value of a column of this type, but NULL, can be read as an amount, a time or a map."""
     if kind == "amount":
         decimals = _FEW_DECIMALS.fullmatch(type_)
-        return bool(decimals) and int(decimals[2]) <= 18 and int(decimals[1]) - int(decimals[2]) <= 20
+        return decimals is not None and int(decimals[2]) <= 18 and int(decimals[1]) - int(decimals[2]) <= 20
     if kind == "time":
         return type_.startswith("TIMESTAMP") or type_ == "DATE"
     return type_.startswith("MAP")

@@ -5,8 +5,8 @@ not name belong to another version, and a delivery whose files are not all there
 
 - Data Exports: ``<export>/metadata/BILLING_PERIOD=YYYY-MM/<export>-Manifest.json``, with ``dataFiles``
   (https://docs.aws.amazon.com/cur/latest/userguide/dataexports-export-delivery.html);
-- legacy CUR: ``<report>/YYYYMMDD-YYYYMMDD/<report>-Manifest.json``, with ``reportKeys``; each version has a folder with a
-  copy of its manifest, and the one above all is the current one
+- legacy CUR: ``<report>/YYYYMMDD-YYYYMMDD/<report>-Manifest.json``, with ``reportKeys``; each version has a folder
+  with a copy of its manifest, and the one above all is the current one
   (https://docs.aws.amazon.com/cur/latest/userguide/understanding-report-versions.html).
 
 Without a manifest all files of a folder are one delivery.
@@ -148,7 +148,7 @@ def _by_manifests(root: Path, manifests: Sequence[Path]) -> Found:
 
 
 def _beside(manifest: Path, root: Path, key: str) -> Path | None:
-    """The file that a manifest's key means, in a copy of the bucket's tree: the longest end of the key that is there."""
+    """The file that a manifest's key means in a copy of the bucket's tree: the longest end of it that is there."""
     parts = PurePosixPath(key.removeprefix("s3://")).parts
     for start in range(len(parts)):
         tail = Path(*parts[start:])

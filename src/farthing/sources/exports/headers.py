@@ -1,4 +1,4 @@
-"""What a file really is, whatever its name says: Parquet or CSV, compressed or not, its columns and how it separates them."""
+"""What a file really is, whatever its name says: Parquet or CSV, compressed or not, its columns, its delimiter."""
 
 import csv
 import gzip
@@ -104,11 +104,9 @@ def opened(path: Path, *, compressed: bool) -> Iterator[BinaryIO]:
 def _parquet(connection: "duckdb.DuckDBPyConnection", path: Path) -> Header:
     import duckdb
 
-    name = escaped_name(path)
+    relation = f"read_parquet({text_literal(escaped_name(path))}, hive_partitioning=false)"
     try:
-        found = connection.execute(
-            f"DESCRIBE SELECT * FROM read_parquet({text_literal(name)}, hive_partitioning=false)"
-        ).fetchall()  # noqa: S608
+        found = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
     except duckdb.Error as error:
         raise ExportError(f"{path} is not a readable Parquet file: {first_line(error)}") from error
     return Header("parquet", {str(row[0]): str(row[1]) for row in found})

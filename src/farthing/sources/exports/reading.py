@@ -260,7 +260,7 @@ def _unreadable(part: Part, kind: str, name: str) -> str:
     found = _found(part, name)
     if kind == "text" or found is None:
         return ""
-    column, type_ = found
+    _, type_ = found
     alias = quoted(f"{kind}:{name}")
     if type_ == "VARCHAR":
         return f"({quoted(f'said:{name}')} AND {alias} IS NULL)"

@@ -1,6 +1,7 @@
 """CUR 2.0 and the legacy Cost and Usage Report, mapped to FOCUS.
 
-The legacy report's CSV spells ``lineItem/UnblendedCost`` what its Parquet and CUR 2.0 call ``line_item_unblended_cost``;
+The legacy report's CSV spells ``lineItem/UnblendedCost`` what its Parquet and CUR 2.0 call
+``line_item_unblended_cost``;
 :func:`farthing.sources.exports.headers.snake` brings both to the latter. CUR 2.0 keeps many columns as keys of maps
 (``product``, ``discount``); the legacy report has a column for each.
 
@@ -68,7 +69,9 @@ CUR = Format(
         "BillingCurrency": "{text:line_item_currency_code}",
         "SubAccountId": "{text:line_item_usage_account_id}",
         "SubAccountName": "{text:line_item_usage_account_name}",
-        "ServiceName": "coalesce({text:product_product_name}, {text:line_item_product_code}, {text:product_servicecode})",
+        "ServiceName": (
+            "coalesce({text:product_product_name}, {text:line_item_product_code}, {text:product_servicecode})"
+        ),
         "ServiceCategory": "{text:product_product_family}",
         "ChargeCategory": f"""CASE
             WHEN {_TYPE} IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanNegation') THEN 'Usage'
