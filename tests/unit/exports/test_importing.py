@@ -221,7 +221,7 @@ class TestFaults:
     def test_a_full_disk_is_said_before_anything_is_written(self, ledger, tmp_path, monkeypatch):
         import shutil
 
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))
         with pytest.raises(ExportError, match="free disk"):
             ledger.take(write(tmp_path / "a.csv", row()))
         assert ledger.slices() == ()

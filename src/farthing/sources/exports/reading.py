@@ -176,6 +176,8 @@ def _cell(part: Part, kind: str, name: str) -> str:
         nothing = {"amount": cells.AMOUNT, "time": "TIMESTAMP", "text": "VARCHAR"}
         return "MAP {}" if kind == "map" else f"CAST(NULL AS {nothing[kind]})"
     column, type_ = found
+    if kind != "text" and type_ == "VARCHAR":
+        column, type_ = quoted(f"clean:{name}"), cells.CLEAN
     if kind == "amount":
         return cells.amount(column, type_)
     if kind == "time":
@@ -223,19 +225,21 @@ def _parsed(part: Part, extra: Sequence[str], *, numbered: bool = False) -> str:
         for kind, name in part.format.cells()
         if _is_there(part, name)
     ]
-    columns += [f"{said} AS {quoted(f'said:{name}')}" for name, said in _said(part).items()]
+    columns += [f"{quoted(f'clean:{name}')} AS {quoted(f'said:{name}')}" for name in _texts(part)]
     columns += [f"{quoted(name)} AS {quoted(f'raw:{name}')}" for name in extra]
-    return f"SELECT {', '.join(columns)} FROM ({raw(part, numbered=numbered)})"  # noqa: S608
+    cleaned = [f"{cells.clean(column)} AS {quoted(f'clean:{name}')}" for name, column in _texts(part).items()]
+    inner = f"SELECT {', '.join(['*', *cleaned])} FROM ({raw(part, numbered=numbered)})"  # noqa: S608
+    return f"SELECT {', '.join(columns)} FROM ({inner})"  # noqa: S608
 
 
-def _said(part: Part) -> dict[str, str]:
-    """SQL, by source column, of whether a text says anything at all; other types are asked for NULL."""
-    said = {}
+def _texts(part: Part) -> dict[str, str]:
+    """Source columns that should hold an amount, a time or a map and are text: SQL of each."""
+    found = {}
     for kind, name in part.format.cells():
-        found = _found(part, name)
-        if kind != "text" and found is not None and found[1] == "VARCHAR":
-            said[name] = f"{cells.text(found[0], found[1])} IS NOT NULL"
-    return said
+        there = _found(part, name)
+        if kind != "text" and there is not None and there[1] == "VARCHAR":
+            found[name] = there[0]
+    return found
 
 
 def _wrongs(part: Part) -> list[tuple[str, str, str, str]]:
@@ -263,7 +267,7 @@ def _unreadable(part: Part, kind: str, name: str) -> str:
     _, type_ = found
     alias = quoted(f"{kind}:{name}")
     if type_ == "VARCHAR":
-        return f"({quoted(f'said:{name}')} AND {alias} IS NULL)"
+        return f"({quoted(f'said:{name}')} IS NOT NULL AND {alias} IS NULL)"
     if kind == "amount" and cells.is_approximate(type_):
         raw_ = quoted(f"raw:{_types(part)[name][0]}")
         return f"(isnan({raw_}) OR abs({raw_}) >= {LARGEST_DOUBLE})"
@@ -286,16 +290,14 @@ def _canonical(part: Part) -> list[str]:
 
 
 def _rounded(part: Part) -> str:
-    """SQL: how many of the row's costs are doubles that 18 decimals do not hold.
-
-    A double has at most 17 digits, so only one that is nearer to zero than 0.01 can need more.
-    """
+    """SQL: how many of the row's costs have more decimals than are kept."""
     terms = []
     for kind, name in part.format.cells():
-        found = _found(part, name)
-        if kind == "amount" and found is not None and cells.is_approximate(found[1]) and name.endswith("cost"):
-            cell, raw_ = quoted(f"{kind}:{name}"), quoted(f"raw:{_types(part)[name][0]}")
-            terms.append(f"CASE WHEN abs({raw_}) < 0.01 AND CAST({cell} AS DOUBLE) <> {raw_} THEN 1 ELSE 0 END")
+        if kind == "amount" and name.endswith("cost") and name in _types(part):
+            written, type_ = _types(part)[name]
+            said, type_ = (f"said:{name}", cells.CLEAN) if type_ == "VARCHAR" else (f"raw:{written}", type_)
+            term = cells.needs_rounding(quoted(said), type_, quoted(f"{kind}:{name}"))
+            terms += [term] if term != "0" else []
     return " + ".join(terms) or "0"
 
 
