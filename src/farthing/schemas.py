@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from farthing.ledger.exports import Catalog
 from farthing.model import Alert, RunRecord
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -151,6 +152,8 @@ def schema(name: str) -> dict[str, Any]:
     if name == "alert":
         state = {"enum": ["pending", "claimed", "sent", "failed", "suppressed"]}
         relinked = _relinked(_of_type(Alert, "alert", "farthing alert, version 1", state=state))
+    elif name == "exports":
+        relinked = _relinked(_of_type(Catalog, "exports", "farthing catalog of imported exports, version 1"))
     else:
         relinked = _relinked(_of_type(RunRecord, "run", "farthing run record, version 1"))
     return relinked
@@ -168,4 +171,4 @@ def _relinked(value: Any) -> Any:
     return [_relinked(part) for part in value] if isinstance(value, list) else value
 
 
-NAMES = ("daily-report", "lens-report", "alert", "run")
+NAMES = ("daily-report", "lens-report", "alert", "run", "exports")
