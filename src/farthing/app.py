@@ -7,7 +7,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,6 @@ from farthing.workplace import Workplace
 if TYPE_CHECKING:
     import boto3
     from botocore.config import Config
-
-    from farthing.ledger.exports import Exports
-    from farthing.query.sources import ExportSlice
 
 CONFIG_NAME = "farthing.toml"
 CONFIG_KEY = "config/farthing.toml"
@@ -134,7 +131,7 @@ class App:
             if self.settings.source == "simulated":
                 self._cost_explorer = self._simulated_client()
             else:
-                self._cost_explorer = _WhenAsked(lambda: self._session().client("ce", **self._client_arguments()))
+                self._cost_explorer = _WhenAsked(lambda: self.session().client("ce", **self._client_arguments()))
         return self._cost_explorer
 
     def channels(self) -> tuple[Channel, ...]:
@@ -173,71 +170,6 @@ class App:
                 (folder / f"{days[key]}.json").write_bytes(stored.data)
         return folder
 
-    def export_slices(self, period: Period) -> "tuple[ExportSlice, ...]":
-        """The imported exports that reach into a period, ready to be read; those of a bucket are fetched once."""
-        from farthing.query.sources import ExportSlice
-
-        exports = self.exports()
-        found = []
-        for one in exports.slices():
-            end = min(one.last_day + timedelta(days=1), one.days.end)
-            days = Period(one.period, max(end, one.period))
-            if min(one.first_day, days.start) < period.end and period.start < max(days.end, one.last_day):
-                found.append(
-                    ExportSlice(
-                        provider=one.provider,
-                        billing_account=one.billing_account,
-                        days=days,
-                        whole=days.end == one.days.end,
-                        first_day=one.first_day,
-                        currencies=one.currencies,
-                        columns=frozenset(one.columns),
-                        files=tuple(map(str, exports.paths(one))),
-                    )
-                )
-        return tuple(found)
-
-    def exported_days(self) -> Period | None:
-        """From the first to the last day that imported exports tell of; None where there are none."""
-        slices = self.exports().slices()
-        if not slices:
-            return None
-        return Period(min(one.first_day for one in slices), max(one.last_day for one in slices) + timedelta(days=1))
-
-    def exports(self) -> "Exports":
-        """The ledger's imported billing exports."""
-        from farthing.ledger.exports import BucketFiles, Exports, FolderFiles
-
-        root = getattr(self.store, "root", None)
-        if isinstance(root, Path):
-            return Exports(self.store, FolderFiles(root))
-        key = self.settings.kms_key_id
-        encryption = {"ServerSideEncryption": "AES256"}
-        if key:
-            encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
-        bucket = self.settings.bucket_name or ""
-        cache = self._cache() / "exports"
-        return Exports(self.store, BucketFiles(self.s3_client(), bucket, self.settings.prefix, cache, encryption))
-
-    def rejects_folder(self) -> Path:
-        """Where rows that an import cannot read are kept: beside a local ledger, else in the user's cache."""
-        root = getattr(self.store, "root", None)
-        return (root if isinstance(root, Path) else self._cache()) / "rejects"
-
-    def _cache(self) -> Path:
-        folder: Any = importlib.import_module(FOLDER_HOME)
-        cache: Path = folder.default_cache()
-        return cache
-
-    def s3_client(self) -> Any:
-        """A client for billing exports in a bucket."""
-        from farthing.aws import AWS_ERRORS, CONFIG, explain
-
-        try:
-            return self._session().client("s3", config=CONFIG, region_name=os.environ.get("AWS_REGION") or None)
-        except AWS_ERRORS as error:  # a profile that does not exist
-            raise explain(error, "S3", "s3:GetObject") from error
-
     def _simulated_client(self) -> Any:
         from farthing.simulator.bill import Bill
         from farthing.simulator.client import SimulatedClient
@@ -248,7 +180,8 @@ class App:
         bill = Bill(self.settings.simulated_size, self.settings.simulated_seed, today=self.today, anchor=anchor)
         return SimulatedClient(CostExplorerSimulator(bill, history_months=None))
 
-    def _session(self) -> "boto3.session.Session":
+    def session(self) -> "boto3.session.Session":
+        """AWS, with whatever credentials boto3 finds."""
         import boto3
         from botocore.exceptions import BotoCoreError
 
@@ -262,7 +195,7 @@ class App:
     def _client_arguments(self) -> dict[str, Any]:
         from farthing.aws import AWS_ERRORS, CONFIG, explain
 
-        session = self._session()
+        session = self.session()
         arguments: dict[str, Any] = {"config": CONFIG, "region_name": region_of(session)}
         role = self.settings.ce_role_arn
         if role is None:
@@ -284,7 +217,7 @@ class App:
         from farthing.aws import AWS_ERRORS
 
         try:
-            return self._session().client("sns", config=CLIENT_CONFIG, region_name=region_of_topic(topic))
+            return self.session().client("sns", config=CLIENT_CONFIG, region_name=region_of_topic(topic))
         except AWS_ERRORS as error:  # half a pair of keys
             raise delivery_error(error, topic) from error
 
@@ -293,7 +226,7 @@ class App:
 
         name = self.settings.slack_secret_name or ""
         try:
-            session = self._session()
+            session = self.session()
             client = session.client("secretsmanager", config=CONFIG_WITHIN_CLAIM, region_name=region_of(session))
             text = client.get_secret_value(SecretId=name)["SecretString"]
         except AWS_ERRORS as error:

@@ -184,7 +184,7 @@ def main() -> None:
     session = Asked()
     # No power is cut here: what a dead process handed to the kernel stays, so forcing it to the disk only takes time.
     os.fsync = _announced("drill.fsync", lambda descriptor: None)
-    farthing.app.App._session = lambda app: session  # type: ignore[method-assign, assignment, return-value]
+    farthing.app.App.session = lambda app: session  # type: ignore[method-assign, assignment, return-value]
     _warm_up(json.loads(sys.stdin.readline()), session, endpoint)
     for line in sys.stdin:
         sys.stdout.write(json.dumps(together(json.loads(line))) + "\n")

@@ -21,6 +21,7 @@ import farthing.cli
 from farthing.cli import _context
 from farthing.cli.report import command
 from farthing.errors import CorruptError, CurrencyError, UsageError
+from farthing.ledger.folder import FolderStore
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
 NOW = datetime(2026, 10, 5, 8, tzinfo=UTC)
@@ -54,17 +55,12 @@ class FakeApp:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.store = FolderStore(folder.parents[1])
         self.asked: list[Any] = []
 
     def reports_folder(self, period: Any, prefix: str) -> Path:
         self.asked.append(period)
         return self.folder
-
-    def export_slices(self, period: Any) -> tuple[Any, ...]:
-        return ()
-
-    def exported_days(self) -> None:
-        return None
 
 
 def write(folder: Path, day: str, charges: list[Charge], currency: str = "USD") -> None:
@@ -137,6 +133,9 @@ ALL = ("--period", "2026-10-01..2026-10-05")
         ("account.txt", ("--by", "account", "--metric", "billed,effective")),
         ("day-service.txt", ("--by", "day,service", "--where", "-service:*Elastic*")),
         ("month.txt", ("--by", "month")),
+        ("compare.txt", ("--compare", "2026-10-01", "--by", "account")),
+        ("compare.md", ("--compare", "previous", "--format", "md")),
+        ("compare.csv", ("--compare", "2026-10-02", "--format", "csv", "--metric", "billed")),
         ("nothing.txt", ("--where", "service:none")),
         ("service.json", ("--json",)),
         ("day-account.json", ("--by", "day", "--by", "account", "--metric", "effective", "--format", "json")),
@@ -365,3 +364,16 @@ def test_help_loads_neither_duckdb_nor_rich():
         "assert not {'duckdb', 'rich', 'boto3', 'botocore'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_two_periods_as_json_add_up(app):
+    found = parsed(*ALL, "--compare", "2026-10-01", "--metric", "billed")
+    change = Decimal(found["compare"]["change"]["BilledCost"])
+    assert change == Decimal(found["totals"]["BilledCost"]) - Decimal(found["compare"]["totals"]["BilledCost"])
+    assert change == sum(Decimal(row["change"]["BilledCost"]) for row in found["rows"])
+    assert found["compare"]["period"] == {"start": "2026-10-01", "end": "2026-10-02"}
+
+
+def test_the_largest_are_not_compared(app):
+    with pytest.raises(UsageError, match="--top and --compare"):
+        report(*ALL, "--top", "2", "--compare", "previous")

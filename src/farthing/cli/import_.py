@@ -11,6 +11,7 @@ import click
 
 from farthing.cli._context import console, current_app
 from farthing.errors import UsageError
+from farthing.exported import exports_of, rejects_folder, s3_client
 from farthing.importing import Imported, Importer
 from farthing.jsontext import pretty
 from farthing.ledger.exports import Slice
@@ -40,7 +41,7 @@ def command(paths: tuple[str, ...], allow_rejects: bool, dry_run: bool, as_json:
     remote = [path for path in paths if path.startswith("s3://")]
     if remote and len(paths) > 1:
         raise UsageError("import one s3:// URL at a time")
-    importer = Importer(app.exports(), app.rejects_folder(), app.clock)
+    importer = Importer(exports_of(app), rejects_folder(app), app.clock)
     outcomes: list[Imported] = []
     unchanged: list[str] = []
     for delivery in _deliveries(app, paths, remote, dry_run=dry_run, importer=importer, unchanged=unchanged):
@@ -80,7 +81,7 @@ def _deliveries(
         return
     from farthing.sources.exports.bucket import fetched, remote_deliveries
 
-    client = app.s3_client()
+    client = s3_client(app)
     there, left_out = remote_deliveries(client, remote[0])
     _warn(left_out)
     for one in there:

@@ -10,6 +10,7 @@ import click
 from farthing.ledger.reports import PREFIX, lens_prefix
 from farthing.model import BILLED_COST, Period, percent_of, plain
 from farthing.periods import UNDERSTOOD, resolve
+from farthing.query.compare import PREVIOUS, Comparison, compared, previous
 from farthing.query.model import (
     METRICS,
     Filter,
@@ -81,6 +82,12 @@ DAYS_NAMED = 5
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
+    "--compare",
+    "against",
+    metavar="WHEN",
+    help="Beside the period another one, spelled as for --period, or 'previous': as many months or days before it.",
+)
+@click.option(
     "--source",
     "only",
     type=click.Choice([REPORTS, EXPORTS]),
@@ -98,6 +105,7 @@ def command(
     metric: tuple[str, ...],
     form: str | None,
     as_json: bool,
+    against: str | None,
     only: SourceName | None,
     top: int | None,
 ) -> None:
@@ -106,9 +114,11 @@ def command(
     \b
     farthing report --period last-month --by account
     farthing report --by day --where 'service:*Storage* -account:sandbox'
+    farthing report --period last-month --compare previous --by account
     farthing report --period 2026-Q4 --by month,service --format csv
     """  # noqa: D301 - \b is click's, for lines that stay as they are
     from farthing.cli._context import current_app
+    from farthing.exported import export_slices
     from farthing.query.engines.duckdb import DuckDBEngine
 
     form = _format(form, as_json=as_json, top=top)
@@ -118,20 +128,29 @@ def command(
     app = current_app()
     columns = [*group_by, *(term.column for term in filters)]
     days = _days(app, period, start, end, columns, only)
-    slices = () if only == REPORTS else app.export_slices(days)
+    other = _against(against, days, app.today, top)
+    reach = days if other is None else Period(min(days.start, other.start), max(days.end, other.end))
+    slices = () if only == REPORTS else export_slices(app, reach)
     # A lens is asked where no export can tell its column: exports know more, and it beside other columns.
     lens = None if slices and _told_by(slices, columns) else _lens(app, columns)
-    folder = None if only == EXPORTS else app.reports_folder(days, lens_prefix(lens.name) if lens else PREFIX)
+    folder = None if only == EXPORTS else app.reports_folder(reach, lens_prefix(lens.name) if lens else PREFIX)
     shown = _with_account_names(group_by) if form == "table" else group_by
     key = lens.column if lens else "SubAccountId"
-    with DuckDBEngine(folder, days, key=key, now=app.now, slices=() if lens else slices, only=only) as engine:
+    with DuckDBEngine(folder, reach, key=key, now=app.now, slices=() if lens else slices, only=only) as engine:
         # The table shows the largest by the one metric that it has; an engine need not bring all the others then.
         asked = metrics if metrics is not None or form != "table" or top is None else (BILLED_COST,)
         result = engine.run(Query(days, shown, filters, asked, top if form == "table" else None))
         hints = _no_match(engine, result, filters)
+        comparison = None
+        if other is not None:
+            comparison = compared(result, engine.run(Query(other, shown, filters, asked)))
     for warning in (*hints, *_warnings(result, app.today)):
         click.echo(f"warning: {warning}", err=True)
-    if form == "table":
+    if comparison is not None:
+        for warning in _warnings(comparison.before, app.today):
+            click.echo(f"warning: {warning}", err=True)
+        _put_compared(comparison, form, asked=metrics is not None)
+    elif form == "table":
         _print_table(result, asked=metrics is not None)
     elif form == "json":
         click.echo(as_json_text(result))
@@ -187,6 +206,114 @@ def as_markdown(result: Result) -> str:
     return "\n".join([*lines, "", "  \n".join(_caption(result)), ""])
 
 
+def _against(against: str | None, days: Period, today: date, top: int | None) -> Period | None:
+    """The period that ``--compare`` names."""
+    from farthing.errors import UsageError
+
+    if against is None:
+        return None
+    if top is not None:
+        raise UsageError(
+            "--top and --compare are not for one report: the largest of one period need not be the other's"
+        )
+    return previous(days) if against.strip().lower() == PREVIOUS else resolve(against, today=today, default="")
+
+
+def _put_compared(comparison: Comparison, form: str, *, asked: bool) -> None:
+    if form == "json":
+        click.echo(compared_as_json(comparison))
+    elif form == "csv":
+        click.echo(compared_as_csv(comparison), nl=False)
+    else:
+        _print_compared(comparison, form, asked=asked)
+
+
+def compared_as_json(comparison: Comparison) -> str:
+    """As :func:`as_json_text`; each row, and the whole, also has ``before`` and ``change`` by metric."""
+    import msgspec
+
+    after, before, metrics = comparison.after, comparison.before, comparison.metrics
+    rows = [
+        {
+            **{column: _json_key(key) for column, key in zip(after.columns, row.keys, strict=True)},
+            **_amounts(metrics, row.after),
+            "before": _amounts(metrics, row.before),
+            "change": _amounts(metrics, row.change),
+        }
+        for row in comparison.rows
+    ]
+    document = {
+        "period": {"start": str(after.period.start), "end": str(after.period.end)},
+        "currency": comparison.currency,
+        "rows": rows,
+        "totals": _amounts(after.metrics, after.totals),
+        "compare": {
+            "period": {"start": str(before.period.start), "end": str(before.period.end)},
+            "totals": _amounts(before.metrics, before.totals),
+            "change": _amounts(metrics, comparison.change),
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def compared_as_csv(comparison: Comparison) -> str:
+    """As :func:`as_csv`, with three columns for each metric."""
+    metrics = comparison.metrics
+    heads = [name for metric in metrics for name in (metric, f"{metric} before", f"{metric} change")]
+    lines = [_csv_line([*comparison.after.columns, "BillingCurrency", *heads])]
+    for row in comparison.rows:
+        names = [_no_formula("" if key is None else str(key)) for key in row.keys]
+        amounts = [plain(amount) for three in zip(row.after, row.before, row.change, strict=True) for amount in three]
+        lines.append(_csv_line([*names, comparison.currency or "", *amounts]))
+    return "".join(lines)
+
+
+def _print_compared(comparison: Comparison, form: str, *, asked: bool) -> None:
+    """A table, or Markdown, of one metric (all that were asked for): now, before, the change and its percentage."""
+    from farthing.cli._tables import cents, console, table
+
+    after, before = comparison.after, comparison.before
+    metrics = range(len(comparison.metrics)) if asked else range(min(1, len(comparison.metrics)))
+    if not asked and BILLED_COST in comparison.metrics:
+        metrics = range(comparison.metrics.index(BILLED_COST), comparison.metrics.index(BILLED_COST) + 1)
+    unit = f" ({comparison.currency})" if comparison.currency else ""
+    heads = [label_of(column) for column in after.columns]
+    for place in metrics:
+        metric = comparison.metrics[place]
+        label = METRICS[metric].label if metric in METRICS else metric
+        heads += [f"{label}{unit}", "Before", "Change", "%"]
+    shown = plain if form == "md" else cents
+
+    def figures(now: Sequence[Decimal], then: Sequence[Decimal], change: Sequence[Decimal]) -> list[str]:
+        cells: list[str] = []
+        for place in metrics:
+            percent = percent_of(change[place], then[place])
+            cells += [
+                shown(now[place]),
+                shown(then[place]),
+                shown(change[place]),
+                "-" if percent is None else f"{percent:+}",
+            ]
+        return cells
+
+    rows = [
+        [*_names(after, Row(row.keys, row.after)), *figures(row.after, row.before, row.change)]
+        for row in comparison.rows
+    ]
+    totals = [[result.total(metric) for metric in comparison.metrics] for result in (after, before)]
+    footer = ["Total", *("" for _ in after.columns[1:]), *figures(totals[0], totals[1], comparison.change)]
+    caption = [f"{after.period} against {before.period} (before)", *_caption(after)[1:]]
+    if form == "md":
+        dashes = [*("---" for _ in after.columns), *("---:" for _ in heads[len(after.columns) :])]
+        lines = [_markdown_row(heads), _markdown_row(dashes, escape=False), *map(_markdown_row, [*rows, footer])]
+        click.echo("\n".join([*lines, "", "  \n".join(caption)]))
+        return
+    out = console()
+    out.print(table(heads, len(after.columns), rows, footer if after.columns else ()) if rows else "no charges")
+    for line in caption:
+        out.print(line, style="dim")
+
+
 def _format(form: str | None, *, as_json: bool, top: int | None) -> str:
     from farthing.errors import UsageError
 
@@ -237,10 +364,11 @@ def _days(
     """The period that is asked for; all of it is what the ledger has, of reports and of exports."""
     if period is None or period.strip().lower() != "all" or start or end:
         return resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
+    from farthing.exported import exported_days
     from farthing.query.engines.duckdb import days_in
 
     everything = Period(FIRST_DAY, app.today)
-    exported = None if only == REPORTS else app.exported_days()
+    exported = None if only == REPORTS else exported_days(app)
     lenses = [] if exported else [lens for lens in map(lens_of, dict.fromkeys(columns)) if lens]
     found: list[date] = []
     if only != EXPORTS:

@@ -144,7 +144,8 @@ def label_of(name: str) -> str:
     return column.label if column else name
 
 
-def _is_day(name: str) -> bool:
+def is_day(name: str) -> bool:
+    """Whether a column holds days."""
     column = column_of(name)
     return column is not None and column.is_day
 
@@ -327,8 +328,8 @@ def result(
     whole: Whole | None = None,
 ) -> Result:
     """Puts an engine's rows in their order: days, then the first metric from the largest down, then names."""
-    date_columns = [index for index, name in enumerate(query.group_by) if _is_day(name)]
-    name_columns = [index for index, name in enumerate(query.group_by) if not _is_day(name)]
+    date_columns = [index for index, name in enumerate(query.group_by) if is_day(name)]
+    name_columns = [index for index, name in enumerate(query.group_by) if not is_day(name)]
 
     def place(row: Row) -> tuple[object, ...]:
         dates = tuple(row.keys[index] for index in date_columns)

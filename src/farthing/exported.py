@@ -1,0 +1,73 @@
+"""The imported billing exports of a ledger, as commands use them. The Lambda has no use for any of it."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from farthing.app import App
+from farthing.ledger.exports import BucketFiles, Exports, FolderFiles
+from farthing.ledger.folder import default_cache
+from farthing.model import Period
+from farthing.query.sources import ExportSlice
+
+
+def exports_of(app: App) -> Exports:
+    """The exports of the app's ledger, in its folder or its bucket."""
+    root = getattr(app.store, "root", None)
+    if isinstance(root, Path):
+        return Exports(app.store, FolderFiles(root))
+    key = app.settings.kms_key_id
+    encryption = {"ServerSideEncryption": "AES256"}
+    if key:
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    bucket = app.settings.bucket_name or ""
+    files = BucketFiles(s3_client(app), bucket, app.settings.prefix, default_cache() / "exports", encryption)
+    return Exports(app.store, files)
+
+
+def export_slices(app: App, period: Period) -> tuple[ExportSlice, ...]:
+    """The slices that reach into a period, ready to be read; those of a bucket are fetched once."""
+    exports = exports_of(app)
+    found = []
+    for one in exports.slices():
+        end = min(one.last_day + timedelta(days=1), one.days.end)
+        days = Period(one.period, max(end, one.period))
+        if min(one.first_day, days.start) < period.end and period.start <= max(days.end, one.last_day):
+            found.append(
+                ExportSlice(
+                    provider=one.provider,
+                    billing_account=one.billing_account,
+                    days=days,
+                    whole=days.end == one.days.end,
+                    first_day=one.first_day,
+                    currencies=one.currencies,
+                    columns=frozenset(one.columns),
+                    files=tuple(map(str, exports.paths(one))),
+                )
+            )
+    return tuple(found)
+
+
+def exported_days(app: App) -> Period | None:
+    """From the first to the last day that imported exports tell of; None where there are none."""
+    slices = exports_of(app).slices()
+    if not slices:
+        return None
+    return Period(min(one.first_day for one in slices), max(one.last_day for one in slices) + timedelta(days=1))
+
+
+def rejects_folder(app: App) -> Path:
+    """Where rows that an import cannot read are kept: beside a local ledger, else in the user's cache."""
+    root = getattr(app.store, "root", None)
+    return (root if isinstance(root, Path) else default_cache()) / "rejects"
+
+
+def s3_client(app: App) -> Any:
+    """A client for billing exports in a bucket."""
+    from farthing.aws import AWS_ERRORS, CONFIG, explain
+
+    try:
+        return app.session().client("s3", config=CONFIG, region_name=os.environ.get("AWS_REGION") or None)
+    except AWS_ERRORS as error:  # a profile that does not exist
+        raise explain(error, "S3", "s3:GetObject") from error
