@@ -36,17 +36,25 @@ SPARE = 2
 @click.option("--period", metavar="WHEN", help=f"{UNDERSTOOD}. Default: the window of a daily run.")
 @click.option("--start", metavar="DAY", help="The first day, YYYY-MM-DD.")
 @click.option("--end", metavar="DAY", help="The day after the last, YYYY-MM-DD. Default: today.")
+@click.option("--exports", is_flag=True, help="Compare the daily reports with imported exports; asks AWS nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first billed request.")
 @click.option("--json", "as_json", is_flag=True, help="The proof as JSON.")
-def command(period: str | None, start: str | None, end: str | None, yes: bool, as_json: bool) -> int:
+def command(period: str | None, start: str | None, end: str | None, exports: bool, yes: bool, as_json: bool) -> int:
     """Compare each stored day with the total that Cost Explorer adds up by itself, to the last decimal.
 
     Asks for ungrouped totals, then for what they consist of, by record type. With FARTHING_SCOPE also for the record
     types of the whole bill, so that everything that the scope leaves out is listed. Each page is a billed request
     ($0.01). Nothing is written. Ends with 1 if anything differs.
+
+    With --exports each day that daily reports and imported billing exports both cover is compared, free of charge; ends
+    with 1 if a day that is complete in both differs by a cent or more.
     """
     app = current_app()
     days = _days(app, period, start, end)
+    if exports:
+        from farthing.cli._reconciled_exports import compare_exports
+
+        return compare_exports(app, days, as_json=as_json)
     source = _source(app)
     allowed = _agreed(app, source, days, yes=yes)
     place = app.workplace()

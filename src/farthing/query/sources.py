@@ -6,7 +6,7 @@ are of AWS; the exports of other providers stand beside them.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -20,8 +20,8 @@ AWS = "AWS"
 FILLING_DAYS = 2
 """Days: of a delivery that ends before its month does, the last ones were still filling up when it was made."""
 
-REPORTS = "reports"
-EXPORTS = "exports"
+REPORTS: Final = "reports"
+EXPORTS: Final = "exports"
 SourceName = Literal["reports", "exports"]
 
 DERIVED = ("ChargePeriodStart", "BillingPeriodStart", "x_Week", "BillingCurrency", "ProviderName")
