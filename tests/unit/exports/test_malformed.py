@@ -188,6 +188,7 @@ FILES_REFUSED = {
         "is not whole: its gzip stream",
     ),
     "parquet cut off": (b"PAR1" + b"x" * 100, "is not a readable Parquet file"),
+    "a lone carriage return first": (b"\r" + as_csv(row()).encode()[1:], "its first line cannot be read"),
     "another file": (b"a,b,c\n1,2,3\n", "neither a FOCUS nor a CUR export"),
     "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "is not UTF-8 text"),
     "a column twice": (

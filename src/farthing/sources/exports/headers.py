@@ -125,7 +125,10 @@ def _csv(path: Path, *, compressed: bool) -> Header:
     if not text.strip():
         raise ExportError(f"{path} has no header line")
     delimiter = max(DELIMITERS, key=text.count)
-    names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]
+    try:
+        names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]
+    except csv.Error as error:
+        raise ExportError(f"{path} is not CSV: its first line cannot be read ({error})") from error
     folded = [name.lower() for name in names]
     twice = sorted({name for name, low in zip(names, folded, strict=True) if name and folded.count(low) > 1})
     if twice:
