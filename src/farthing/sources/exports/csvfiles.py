@@ -83,16 +83,7 @@ def _record(number: int, data: bytes, delimiter: str, width: int) -> Record:
     try:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error as error:
-        # A record with line breaks within quotes is one for csv only if it gets its lines one by one.
-        try:
-            rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True))
-        except csv.Error:
-            return Record(number, (), _shown(data), f"it is not CSV ({error})")
-    if len(rows) != 1:
-        try:
-            rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True))
-        except csv.Error as error:
-            return Record(number, (), _shown(data), f"it is not CSV ({error})")
+        return Record(number, (), _shown(data), f"it is not CSV ({error})")
     cells = rows[0] if len(rows) == 1 else []
     if len(rows) != 1 or len(cells) != width:
         return Record(number, (), _shown(data), f"it has {len(cells)} fields, the header has {width}")
