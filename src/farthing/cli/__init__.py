@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("farthing.cli.backfill", "Bring history into the ledger, priced and confirmed first."),
     "import": ("farthing.cli.import_", "Bring a billing export (FOCUS, CUR) into the ledger."),
     "report": ("farthing.cli.report", "What was spent, by whatever you ask."),
+    "anomalies": ("farthing.cli.anomalies", "What went otherwise than expected, and its root cause."),
     "explain": ("farthing.cli.explain", "Why a cost changed: a waterfall that adds up to the cent."),
     "reconcile": ("farthing.cli.reconcile", "Prove the stored totals against an independent ungrouped query."),
     "doctor": ("farthing.cli.doctor", "Configuration, access, reachability, freshness: each ok or how to mend it."),

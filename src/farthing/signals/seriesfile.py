@@ -77,6 +77,9 @@ def parse_series(lines: Iterable[str], name: str) -> SeriesFile:
                     raise ValueError(f"{day} has amounts in {known} and {currency}, which cannot be added up")
                 before = amounts.get((leaf, day))
                 amounts[leaf, day] = amount if before is None else EXACT.add(before, amount)
+    except UnicodeDecodeError as error:
+        message = f"{name}, line {max(reader.line_num, 1)}: it is not UTF-8 text from here on; save it as CSV in UTF-8"
+        raise UsageError(message) from error
     except (ValueError, AmountError, csv.Error) as error:
         raise UsageError(f"{name}, line {max(reader.line_num, 1)}: {error}") from error
     return SeriesFile(amounts, currencies)
