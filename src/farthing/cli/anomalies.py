@@ -27,7 +27,7 @@ METRICS = {"effective": EFFECTIVE_COST, "billed": BILLED_COST}
 @click.option(
     "--series",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Judge a CSV file (ChargePeriodStart, ServiceName, BilledCost; optionally SubAccountId, ChargeCategory, "
     "BillingCurrency) instead of the ledger, each series by itself.",
 )

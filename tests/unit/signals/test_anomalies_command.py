@@ -213,6 +213,15 @@ def test_a_bad_file_is_one_line(farthing, tmp_path, content, says):
     assert err.count("\n") == 1
 
 
+def test_a_file_that_is_not_there_is_one_line(farthing, tmp_path):
+    for path, says in ((tmp_path / "no.csv", "No such file"), (tmp_path, "directory")):
+        code, _, err = farthing("--series", path)
+
+        assert code == 2
+        assert f"{path}: it cannot be read: " in err
+        assert says in err
+
+
 def test_replay_needs_a_file(farthing):
     code, _, err = farthing("--replay")
 
