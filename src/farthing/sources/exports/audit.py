@@ -1,22 +1,28 @@
 """What a delivery comes to, counted and added up before anything is written, and what of it cannot be read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from farthing.errors import ExportError
 from farthing.focus import SLICE
-from farthing.sources.exports.cells import quoted
+from farthing.sources.exports.cells import NOTHING, quoted
 from farthing.sources.exports.csvfiles import Reject, records, repaired
 from farthing.sources.exports.headers import first_line, header_of
-from farthing.sources.exports.reading import BAD, COSTS, ROUNDED, Part, Reading, reading
+from farthing.sources.exports.reading import BAD, COSTS, ROUNDED, Part, Reading, reading, rejects_of
 
 if TYPE_CHECKING:
     import duckdb
+
+BATCH = 2_000
+"""Rejected rows that are held at once."""
+
+MAX_LOST = 10
+"""Rows of a CSV file whose line is looked for again from the last one found."""
 
 MAX_SLICES = 2_000
 """Slices of one delivery; more are a column that was taken for another."""
@@ -200,42 +206,67 @@ def _culprit(connection: "duckdb.DuckDBPyConnection", reading_: Reading) -> Path
 
 
 def rejected(connection: "duckdb.DuckDBPyConnection", found: Audit) -> Iterator[Reject]:
-    """Each row that is not kept, with its file, line and reason; the CSV records that are none come first."""
+    """Each row that is not kept, with its file, line and reason; the CSV records that are none come first.
+
+    In batches, whatever their number: a report of which every row is wrong is the one that people look at.
+
+    Raises:
+        ExportError: a file can no longer be read.
+    """
     yield from found.broken
     if not found.rows_bad:
         return
     for part, sql in found.reading.bad_rows():
-        cursor = connection.execute(sql)
-        rows = cursor.fetchall()
         if part.header.kind == "parquet":
-            for file, number, reason, *values in rows:
+            for file, number, reason, *values in _fetched(connection, sql):
                 yield Reject(file, int(number) + 1, reason, _shown(part, values))
         else:
-            yield from _with_lines(part, rows, found.originals)
+            for file in part.files:
+                alone = msgspec.structs.replace(part, files=(file,))
+                yield from _with_lines(connection, alone, found.originals.get(str(file), file))
 
 
-def _with_lines(part: Part, rows: list[tuple], originals: Mapping[str, Path]) -> Iterator[Reject]:  # type: ignore[type-arg]
-    """CSV rows with the lines on which their files have them: DuckDB does not tell, so the files are read once more."""
-    wanted: dict[str, dict[tuple[str, ...], str]] = {}
-    for file, _, reason, *values in rows:
-        wanted.setdefault(file, {})[tuple("" if value is None else value for value in values)] = reason
-    for file, reasons in wanted.items():
-        path = originals.get(file, Path(file))
-        header = part.header if file not in originals else None
-        for record in records(path, header or _header(path)):
-            reason = reasons.get(record.cells)
-            if reason is not None and not record.problem:
-                yield Reject(str(path), record.line, reason, record.text)
-
-
-def _header(path: Path):  # type: ignore[no-untyped-def]
+def _fetched(connection: "duckdb.DuckDBPyConnection", sql: str) -> Iterator[tuple[Any, ...]]:
+    """Rows in the order of the file, a batch at a time."""
     import duckdb
 
-    with duckdb.connect() as connection:
-        return header_of(connection, path)
+    connection.execute("SET preserve_insertion_order = true")
+    try:
+        relation = connection.execute(sql)
+        while rows := relation.fetchmany(BATCH):
+            yield from rows
+    except duckdb.Error as error:
+        raise ExportError(f"the rows that cannot be read could not be collected: {first_line(error)}") from error
+    finally:
+        connection.execute("SET preserve_insertion_order = false")
 
 
-def _shown(part: Part, values: list[object]) -> str:
-    return ", ".join(
-        f"{name}={value}" for name, value in zip(part.header.columns, values, strict=True) if value is not None
-    )[:500]
+def _with_lines(connection: "duckdb.DuckDBPyConnection", part: Part, path: Path) -> Iterator[Reject]:
+    """A CSV file's bad rows with their lines: DuckDB does not tell them, so the file is read beside, in step.
+
+    A row that is not found there (the two would have to read the file differently) is told with line 0.
+    """
+    header = part.header if path == part.files[0] else header_of(connection, path)
+    beside = records(path, header)
+    last, lost = 0, 0
+    for _, _, reason, *values in _fetched(connection, rejects_of(part)):
+        wanted = tuple("" if value is None else value for value in values)
+        record = next((one for one in beside if not one.problem and _said(one.cells) == wanted), None)
+        if record is not None:
+            last = record.line
+            yield Reject(str(path), record.line, reason, record.text)
+            continue
+        yield Reject(str(path), 0, reason, _shown(part, values))
+        lost += 1
+        if lost <= MAX_LOST:
+            beside = (one for one in records(path, header) if one.line > last)
+
+
+def _said(values: Sequence[str]) -> tuple[str, ...]:
+    """A record's cells as DuckDB's reader gives them: '' for all that says nothing."""
+    return tuple("" if value in NOTHING else value for value in values)
+
+
+def _shown(part: Part, values: Sequence[object]) -> str:
+    pairs = zip(part.header.columns, values, strict=True)
+    return ", ".join(f"{name}={value}" for name, value in pairs if value is not None)

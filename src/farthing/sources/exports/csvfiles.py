@@ -16,9 +16,6 @@ from farthing.sources.exports.headers import Header, opened
 LONGEST_RECORD = 200
 """Lines of one record."""
 
-LONGEST_TEXT = 500
-"""Characters of a rejected row that are kept."""
-
 
 class Reject(msgspec.Struct, frozen=True):
     """A row that cannot be read; ``line`` is the physical line in CSV, the row's number from 1 in Parquet."""
@@ -78,8 +75,6 @@ def _record(number: int, data: bytes, delimiter: str, width: int) -> Record:
     except UnicodeDecodeError:
         return Record(number, (), _shown(data), "it is not UTF-8 text")
     text = text.removesuffix("\n").removesuffix("\r")
-    if "\x00" in text:
-        return Record(number, (), _shown(data), "it holds NUL bytes")
     try:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -87,7 +82,7 @@ def _record(number: int, data: bytes, delimiter: str, width: int) -> Record:
     cells = rows[0] if len(rows) == 1 else []
     if len(rows) != 1 or len(cells) != width:
         return Record(number, (), _shown(data), f"it has {len(cells)} fields, the header has {width}")
-    return Record(number, tuple(cells), text[:LONGEST_TEXT])
+    return Record(number, tuple(cells), text)
 
 
 def repaired(path: Path, header: Header, to: Path) -> list[Reject]:
@@ -112,4 +107,4 @@ def repaired(path: Path, header: Header, to: Path) -> list[Reject]:
 
 
 def _shown(data: bytes) -> str:
-    return data.decode(errors="replace").rstrip("\r\n")[:LONGEST_TEXT]
+    return data.decode(errors="replace").rstrip("\r\n")

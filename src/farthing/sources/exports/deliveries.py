@@ -12,10 +12,13 @@ not name belong to another version, and a delivery whose files are not all there
 Without a manifest all files of a folder are one delivery.
 """
 
+import gzip
 import hashlib
+import zlib
 from collections.abc import Iterable, Sequence
+from os import SEEK_END
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
@@ -25,6 +28,7 @@ from farthing.ledger.exports import SourceFile
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 MANIFEST = "-Manifest.json"
 BLOCK = 1 << 20
+GZIP = b"\x1f\x8b"
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -167,12 +171,12 @@ def _period_of(manifest: Path) -> str:
 
 
 def _once(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Each content once: a folder often holds a file and its copy."""
+    """Each content once: a folder often holds a file and its copy, or what was packed beside the pack."""
     sizes: dict[int, list[Path]] = {}
     kept: list[Path] = []
     twice = []
     for file in dict.fromkeys(files):
-        alike = sizes.setdefault(source_of(file).size, [])
+        alike = sizes.setdefault(_size(file), [])
         same = next((one for one in alike if _digest(one) == _digest(file)), None)
         if same is None:
             alike.append(file)
@@ -182,14 +186,35 @@ def _once(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
     return kept, twice
 
 
-def _digest(file: Path) -> bytes:
-    digest = hashlib.blake2b()
+def _size(file: Path) -> int:
+    """Bytes of the content, modulo 2**32, as gzip notes them at its end."""
     try:
         with file.open("rb") as opened:
-            while block := opened.read(BLOCK):
-                digest.update(block)
+            if opened.read(2) != GZIP:
+                return file.stat().st_size % 2**32
+            opened.seek(-4, SEEK_END)
+            return int.from_bytes(opened.read(4), "little")
     except OSError as error:
         raise ExportError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _digest(file: Path) -> bytes:
+    """Of the content; of a damaged gzip file of the file itself, which its reader will refuse by name."""
+    try:
+        with file.open("rb") as opened:
+            packed = opened.read(2) == GZIP
+        return _digested(cast("BinaryIO", gzip.open(file)) if packed else file.open("rb"))
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return _digested(file.open("rb"))
+    except OSError as error:
+        raise ExportError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _digested(content: BinaryIO) -> bytes:
+    digest = hashlib.blake2b()
+    with content:
+        while block := content.read(BLOCK):
+            digest.update(block)
     return digest.digest()
 
 

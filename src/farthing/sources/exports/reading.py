@@ -33,10 +33,17 @@ YEARS = ("1990-01-01", "2200-01-01")
 COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 """What an import adds up and proves."""
 
-FILE = "x_farthing_file"
-ROW = "x_farthing_row"
-BAD = "x_farthing_bad"
-ROUNDED = "x_farthing_rounded"
+OWN = "x_farthing_"
+"""What names of farthing's own begin with, within a statement; no source column may."""
+
+FILE = f"{OWN}file"
+ROW = f"{OWN}row"
+BAD = f"{OWN}bad"
+ROUNDED = f"{OWN}rounded"
+
+
+BESIDE = "x_source_"
+"""Before the name of a source column that a canonical column has already."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -77,7 +84,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     def bad_rows(self) -> list[tuple[Part, str]]:
         """For each part, SQL of its bad rows: file, row number (Parquet, else NULL), reason, then the raw columns."""
-        return [(part, _rejects(part)) for part in self.parts]
+        return [(part, rejects_of(part)) for part in self.parts]
 
 
 def reading(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> Reading:
@@ -97,6 +104,13 @@ def reading(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> R
     for key, header in headers.items():
         names = [snake(name) for name in header.columns]
         parts.append(Part(tuple(by_header[key]), header, recognised(names, str(by_header[key][0]))))
+    _require_own_names(parts)
+    by_kind = {part.header.kind: part.files[0] for part in parts}
+    if len(by_kind) > 1:
+        raise ExportError(
+            f"{by_kind['csv']} is CSV and {by_kind['parquet']} is Parquet: they may be the same bill twice; "
+            "import the files of one kind"
+        )
     formats = {part.format.title for part in parts}
     if len(formats) > 1:
         raise ExportError(
@@ -106,10 +120,19 @@ def reading(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> R
         )
     others: dict[str, str] = {}
     for part in parts:
-        for name in _others(part):
+        for name in _others(part).values():
             others.setdefault(name.lower(), name)
     present = tuple(name for name in FOCUS_COLUMNS if any(_has(part, name) for part in parts))
     return Reading(tuple(parts), (*present, *others.values()), present)
+
+
+def _require_own_names(parts: Sequence[Part]) -> None:
+    for part in parts:
+        for name in part.header.columns:
+            if name.lower().startswith(OWN):
+                raise ExportError(
+                    f"{part.files[0]} has a column {name!r}: names that begin with {OWN} are farthing's own; rename it"
+                )
 
 
 def raw(part: Part, *, numbered: bool = False) -> str:
@@ -119,15 +142,16 @@ def raw(part: Part, *, numbered: bool = False) -> str:
         number = f", file_row_number AS {ROW}" if numbered else ""
         options = ", file_row_number=true" if numbered else ""
         columns = "* EXCLUDE (file_row_number)" if numbered else "*"
-        return (
-            f"SELECT {columns}{number} FROM read_parquet({names}, hive_partitioning=false, filename='{FILE}'{options})"  # noqa: S608
-        )
+        options = f"hive_partitioning=false, binary_as_string=true, filename='{FILE}'{options}"
+        return f"SELECT {columns}{number} FROM read_parquet({names}, {options})"  # noqa: S608
     columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in part.header.columns)
     compression = "gzip" if part.header.compressed else "none"
     delimiter = text_literal(part.header.delimiter)
+    nothing = ", ".join(map(text_literal, cells.NOTHING))
     options = (
-        f"auto_detect=false, header=true, delim={delimiter}, quote='\"', escape='\"', strict_mode=true, "
-        f"compression='{compression}', columns={{{columns}}}, filename='{FILE}', max_line_size={LONGEST_LINE}"
+        f"auto_detect=false, header=true, nullstr=[{nothing}], delim={delimiter}, quote='\"', escape='\"', "
+        f"strict_mode=true, compression='{compression}', columns={{{columns}}}, filename='{FILE}', "
+        f"max_line_size={LONGEST_LINE}"
     )
     number = f", CAST(NULL AS BIGINT) AS {ROW}" if numbered else ""
     return f"SELECT *{number} FROM read_csv({names}, {options})"  # noqa: S608
@@ -135,7 +159,8 @@ def raw(part: Part, *, numbered: bool = False) -> str:
 
 def _types(part: Part) -> dict[str, tuple[str, str]]:
     """Folded name -> (name as written, type)."""
-    return {snake(name): (name, kind) for name, kind in part.header.columns.items()}
+    is_csv = part.header.kind == "csv"
+    return {snake(name): (name, cells.CLEAN if is_csv else kind) for name, kind in part.header.columns.items()}
 
 
 def _found(part: Part, name: str) -> tuple[str, str] | None:
@@ -143,6 +168,10 @@ def _found(part: Part, name: str) -> tuple[str, str] | None:
     types = _types(part)
     if name in types:
         written, kind = types[name]
+        return quoted(written), kind
+    spelled = part.format.keys.get(name)
+    if spelled is not None and spelled.shared in types and not _key_columns(part, name):
+        written, kind = types[spelled.shared]
         return quoted(written), kind
     for spread in part.format.spread:
         key = name.removeprefix(f"{spread}_")
@@ -152,37 +181,49 @@ def _found(part: Part, name: str) -> tuple[str, str] | None:
     return None
 
 
-def _tag_columns(part: Part, name: str) -> list[tuple[str, str]]:
-    """(key, SQL) of the columns that are one key each of a map; a user's own keys lose AWS's 'user:'."""
-    if name in _types(part):
+def _key_columns(part: Part, name: str) -> list[tuple[str, str]]:
+    """(key, SQL) of the columns that are one key each of a map that is not there itself."""
+    spelled = part.format.keys.get(name)
+    if name in _types(part) or spelled is None:
         return []
-    pairs = []
+    pairs: dict[str, str] = {}
     for folded, (written, kind) in _types(part).items():
-        for prefix in part.format.tags.get(name, ()):
-            if folded.startswith(prefix) and folded != prefix:
-                key = folded.removeprefix(prefix)
-                for own in ("user:", "user_"):
-                    key = key.removeprefix(own)
-                pairs.append((key, cells.text(quoted(written), kind)))
-                break
-    return pairs
+        prefix = next((one for one in spelled.columns if folded.startswith(one) and folded != one), None)
+        if prefix is None:
+            continue
+        whole = folded.removeprefix(prefix)
+        key = whole
+        for own in spelled.own:
+            key = key.removeprefix(own)
+        pairs[whole if key in pairs else key] = cells.text(quoted(written), kind)
+    return list(pairs.items())
 
 
 def _cell(part: Part, kind: str, name: str) -> str:
-    if kind == "map" and _tag_columns(part, name):
-        return cells.map_of_columns(_tag_columns(part, name))
+    pairs = _key_columns(part, name) if kind == "map" else []
+    if pairs:
+        return cells.map_of_columns(pairs)
     found = _found(part, name)
     if found is None:
         nothing = {"amount": cells.AMOUNT, "time": "TIMESTAMP", "text": "VARCHAR"}
         return "MAP {}" if kind == "map" else f"CAST(NULL AS {nothing[kind]})"
     column, type_ = found
     if kind != "text" and type_ == "VARCHAR":
-        column, type_ = quoted(f"clean:{name}"), cells.CLEAN
+        column, type_ = quoted(f"{OWN}clean:{name}"), cells.CLEAN
     if kind == "amount":
         return cells.amount(column, type_)
     if kind == "time":
         return cells.time(column, type_)
-    return cells.mapping(column, type_) if kind == "map" else cells.text(column, type_)
+    if kind == "text":
+        return cells.text(column, type_)
+    spelled = part.format.keys.get(name)
+    read = cells.mapping(column, type_)
+    if spelled is None:
+        return read
+    shared = name not in _types(part)
+    if not shared and not spelled.own:
+        return read
+    return cells.renamed(read, spelled.own, spelled.prefix, spelled.without, shared=shared)
 
 
 def _has(part: Part, canonical: str) -> bool:
@@ -191,54 +232,64 @@ def _has(part: Part, canonical: str) -> bool:
     if expression is None:
         return False
     own = Format(name="", title="", needs=(), tells=(), columns={canonical: expression}).cells()
-    there = any(_found(part, name) is not None or _tag_columns(part, name) for _, name in own)
-    return there or not own
+    return any(_is_there(part, name) for _, name in own) or not own
 
 
-def _others(part: Part) -> list[str]:
-    """Source columns that the format does not read whole, as they are written."""
-    read = {name for _, name in part.format.cells()} | {name.lower() for name in FOCUS_COLUMNS}
-    tags = {prefix for prefixes in part.format.tags.values() for prefix in prefixes}
-    others = []
+def _others(part: Part) -> dict[str, str]:
+    """Source columns that the format does not read whole, as they are written -> the name that they are kept under.
+
+    One that has the name of a canonical column, and is not what that is made of, gets a name beside it.
+    """
+    read = {name for _, name in part.format.cells() if name not in part.format.spread}
+    prefixes = {prefix for spelled in part.format.keys.values() for prefix in spelled.columns}
+    shared = {spelled.shared for name, spelled in part.format.keys.items() if name not in _types(part)}
+    canonical = {name.lower() for name in FOCUS_COLUMNS}
+    others = {}
     for folded, (written, _) in _types(part).items():
-        if folded in part.format.spread or (folded not in read and not any(folded.startswith(tag) for tag in tags)):
-            others.append(written)
+        if folded in read or folded in shared or any(folded.startswith(prefix) for prefix in prefixes):
+            continue
+        others[written] = f"{BESIDE}{written}" if written.lower() in canonical else written
     return others
 
 
 def _cells(part: Part) -> dict[tuple[str, str], str]:
     """Alias of each cell that the part really has, and of those it lacks the SQL of nothing."""
     return {
-        (kind, name): quoted(f"{kind}:{name}") if _is_there(part, name) else _cell(part, kind, name)
+        (kind, name): quoted(f"{OWN}{kind}:{name}") if _is_there(part, name) else _cell(part, kind, name)
         for kind, name in part.format.cells()
     }
 
 
 def _is_there(part: Part, name: str) -> bool:
-    return _found(part, name) is not None or bool(_tag_columns(part, name))
+    return _found(part, name) is not None or bool(_key_columns(part, name))
 
 
 def _parsed(part: Part, extra: Sequence[str], *, numbered: bool = False) -> str:
     """SQL: the cells under their aliases, and the raw columns ``extra`` as they are."""
     columns = [
-        f"{_cell(part, kind, name)} AS {quoted(f'{kind}:{name}')}"
+        f"{_cell(part, kind, name)} AS {quoted(f'{OWN}{kind}:{name}')}"
         for kind, name in part.format.cells()
         if _is_there(part, name)
     ]
-    columns += [f"{quoted(f'clean:{name}')} AS {quoted(f'said:{name}')}" for name in _texts(part)]
-    columns += [f"{quoted(name)} AS {quoted(f'raw:{name}')}" for name in extra]
-    cleaned = [f"{cells.clean(column)} AS {quoted(f'clean:{name}')}" for name, column in _texts(part).items()]
-    inner = f"SELECT {', '.join(['*', *cleaned])} FROM ({raw(part, numbered=numbered)})"  # noqa: S608
+    columns += [f"{said} AS {quoted(f'{OWN}said:{name}')}" for name, said in _texts(part).items()]
+    columns += [f"{quoted(name)} AS {quoted(f'{OWN}raw:{name}')}" for name in extra]
+    cleaned = [
+        f"{cells.clean(found[0])} AS {quoted(f'{OWN}clean:{name}')}"
+        for name in _texts(part)
+        if (found := _found(part, name)) is not None and found[1] == "VARCHAR"
+    ]
+    source = raw(part, numbered=numbered)
+    inner = f"SELECT {', '.join(['*', *cleaned])} FROM ({source})" if cleaned else source  # noqa: S608
     return f"SELECT {', '.join(columns)} FROM ({inner})"  # noqa: S608
 
 
 def _texts(part: Part) -> dict[str, str]:
-    """Source columns that should hold an amount, a time or a map and are text: SQL of each."""
+    """Source columns that should hold an amount, a time or a map and are text: SQL of each, cleaned."""
     found = {}
     for kind, name in part.format.cells():
         there = _found(part, name)
-        if kind != "text" and there is not None and there[1] == "VARCHAR":
-            found[name] = there[0]
+        if kind != "text" and there is not None and there[1] in ("VARCHAR", cells.CLEAN):
+            found[name] = there[0] if there[1] == cells.CLEAN else quoted(f"{OWN}clean:{name}")
     return found
 
 
@@ -256,6 +307,8 @@ def _wrongs(part: Part) -> list[tuple[str, str, str, str]]:
                 low, high = YEARS
                 outside = f"{quoted(canonical)} < TIMESTAMP '{low}' OR {quoted(canonical)} >= TIMESTAMP '{high}'"
                 wrongs.append((f"({outside})", "year", "", canonical))
+    if _has(part, "BillingPeriodEnd"):
+        wrongs.append(("coalesce(BillingPeriodEnd < BillingPeriodStart, false)", "period", "", "BillingPeriodEnd"))
     return wrongs
 
 
@@ -265,15 +318,32 @@ def _unreadable(part: Part, kind: str, name: str) -> str:
     if kind == "text" or found is None:
         return ""
     _, type_ = found
-    alias = quoted(f"{kind}:{name}")
-    if type_ == "VARCHAR":
-        return f"({quoted(f'said:{name}')} IS NOT NULL AND {alias} IS NULL)"
+    alias = quoted(f"{OWN}{kind}:{name}")
+    if type_ in ("VARCHAR", cells.CLEAN):
+        said = quoted(f"{OWN}said:{name}")
+        if kind == "map":
+            # Spelled out and not by its alias: so a scan that does not keep the map does not make it.
+            read = f"{cells.mapping(said, cells.CLEAN)} IS NULL"
+            return f"(CASE WHEN {said} IS NULL OR {cells.is_plain_map(said)} THEN false ELSE {read} END)"
+        return f"({said} IS NOT NULL AND {alias} IS NULL AND {said} <> '{cells.NO_FIGURE}')"
     if kind == "amount" and cells.is_approximate(type_):
-        raw_ = quoted(f"raw:{_types(part)[name][0]}")
+        raw_ = quoted(f"{OWN}raw:{_types(part)[name][0]}")
         return f"(isnan({raw_}) OR abs({raw_}) >= {LARGEST_DOUBLE})"
     if cells.is_certain(kind, type_):
         return ""
-    return f"({quoted(f'raw:{_types(part)[name][0]}')} IS NOT NULL AND {alias} IS NULL)"
+    return f"({quoted(f'{OWN}raw:{_source(part, name)}')} IS NOT NULL AND {alias} IS NULL)"
+
+
+def _source(part: Part, name: str) -> str:
+    """The source column, as it is written, that a cell is read from."""
+    types = _types(part)
+    if name not in types:
+        name = (
+            part.format.keys[name].shared
+            if name in part.format.keys
+            else next(spread for spread in part.format.spread if name.startswith(f"{spread}_"))
+        )
+    return types[name][0]
 
 
 def _canonical(part: Part) -> list[str]:
@@ -282,7 +352,7 @@ def _canonical(part: Part) -> list[str]:
     for name, column in FOCUS_COLUMNS.items():
         expression = part.format.columns.get(name)
         type_ = SQL_TYPES[column.kind]
-        sql = "NULL" if expression is None else filled(expression, aliases)
+        sql = "NULL" if expression is None else filled(expression, aliases, lambda one: _is_there(part, one))
         if expression is None and column.kind == "map":
             sql = "MAP {}"
         columns.append(f"CAST({sql} AS {type_}) AS {quoted(name)}")
@@ -295,30 +365,34 @@ def _rounded(part: Part) -> str:
     for kind, name in part.format.cells():
         if kind == "amount" and name.endswith("cost") and name in _types(part):
             written, type_ = _types(part)[name]
-            said, type_ = (f"said:{name}", cells.CLEAN) if type_ == "VARCHAR" else (f"raw:{written}", type_)
-            term = cells.needs_rounding(quoted(said), type_, quoted(f"{kind}:{name}"))
+            is_text = type_ in ("VARCHAR", cells.CLEAN)
+            said, type_ = (f"said:{name}", cells.CLEAN) if is_text else (f"raw:{written}", type_)
+            term = cells.needs_rounding(quoted(f"{OWN}{said}"), type_, quoted(f"{OWN}{kind}:{name}"))
             terms += [term] if term != "0" else []
     return " + ".join(terms) or "0"
 
 
 def _mapped(part: Part, columns: Sequence[str]) -> str:
-    folded = {name.lower() for name in columns}
-    others = [name for name in _others(part) if name.lower() in folded]
     spelled = {name.lower(): name for name in columns}
-    doubtful = [_types(part)[name][0] for kind, name in part.format.cells() if kind != "text" and name in _types(part)]
-    extra = list(dict.fromkeys([*others, *doubtful]))
-    kinds = dict(part.header.columns)
-    kept = [f"{cells.text(quoted(f'raw:{name}'), kinds[name])} AS {quoted(spelled[name.lower()])}" for name in others]
+    others = {written: spelled[kept.lower()] for written, kept in _others(part).items() if kept.lower() in spelled}
+    doubtful = [_source(part, name) for kind, name in part.format.cells() if kind != "text" and _found(part, name)]
+    types = dict(_types(part).values())
+    kept = [
+        f"{cells.text(quoted(f'{OWN}raw:{written}'), types[written])} AS {quoted(name)}"
+        for written, name in others.items()
+    ]
     bad = " OR ".join(condition for condition, *_ in _wrongs(part))
+    extra = list(dict.fromkeys([*others, *doubtful]))
     inner = f"SELECT {', '.join([*_canonical(part), *kept])}, * FROM ({_parsed(part, extra)})"  # noqa: S608
-    wanted = [name for name in columns if name in FOCUS_COLUMNS or name.lower() in {one.lower() for one in others}]
+    there = {name for name in columns if name in FOCUS_COLUMNS} | set(others.values())
     return (
-        f"SELECT {', '.join(map(quoted, wanted))}, coalesce({bad}, true) AS {BAD}, {_rounded(part)} AS {ROUNDED} "  # noqa: S608
-        f"FROM ({inner})"
+        f"SELECT {', '.join(quoted(name) for name in columns if name in there)}, "  # noqa: S608
+        f"coalesce({bad}, true) AS {BAD}, {_rounded(part)} AS {ROUNDED} FROM ({inner})"
     )
 
 
-def _rejects(part: Part) -> str:
+def rejects_of(part: Part) -> str:
+    """SQL of a part's bad rows: file, row number (Parquet, from 0; else NULL), reason, then the raw columns as text."""
     extra = [*part.header.columns, FILE, ROW]
     bad = " OR ".join(condition for condition, *_ in _wrongs(part))
     inner = f"SELECT {', '.join(_canonical(part))}, * FROM ({_parsed(part, extra, numbered=True)})"  # noqa: S608
@@ -326,10 +400,10 @@ def _rejects(part: Part) -> str:
         f"WHEN {condition} THEN {_reason(part, kind, name, canonical)}"
         for condition, kind, name, canonical in _wrongs(part)
     )
-    raws = ", ".join(f"CAST({quoted(f'raw:{name}')} AS VARCHAR)" for name in part.header.columns)
+    raws = ", ".join(f"CAST({quoted(f'{OWN}raw:{name}')} AS VARCHAR)" for name in part.header.columns)
     return (
-        f"SELECT {quoted(f'raw:{FILE}')}, {quoted(f'raw:{ROW}')}, CASE {reasons} ELSE 'cannot be read' END, {raws} "  # noqa: S608
-        f"FROM ({inner}) WHERE coalesce({bad}, true)"
+        f"SELECT {quoted(f'{OWN}raw:{FILE}')}, {quoted(f'{OWN}raw:{ROW}')}, "  # noqa: S608
+        f"CASE {reasons} ELSE 'cannot be read' END, {raws} FROM ({inner}) WHERE coalesce({bad}, true)"
     )
 
 
@@ -339,15 +413,16 @@ def _reason(part: Part, kind: str, name: str, canonical: str) -> str:
         return text_literal(f"{canonical} has no value")
     if kind == "year":
         return f"{text_literal(f'{canonical} ')} || CAST({quoted(canonical)} AS VARCHAR) || ' is no time of a bill'"
-    types = _types(part)
-    if name not in types:
-        return text_literal(f"{name} cannot be read")
-    written = types[name][0]
-    value = f"left(CAST({quoted(f'raw:{written}')} AS VARCHAR), 80)"
+    if kind == "period":
+        ends = "strftime(BillingPeriodEnd, '%Y-%m-%d')"
+        return f"'the billing period ends before it begins (BillingPeriodEnd ' || {ends} || ')'"
+    written = _source(part, name)
+    value = f"left(CAST({quoted(f'{OWN}raw:{written}')} AS VARCHAR), 80)"
     what = {"amount": "is no amount", "time": "is no time", "map": "is no JSON object of texts"}[kind]
     said = f"{text_literal(f'{written}: ')} || {value} || {text_literal(f' {what}')}"
     if kind == "amount":
-        many = f"regexp_full_match(trim(CAST({quoted(f'raw:{written}')} AS VARCHAR)), '[+-]?[0-9]*[.][0-9]{{19,}}')"
+        whole = f"trim(CAST({quoted(f'{OWN}raw:{written}')} AS VARCHAR))"
+        many = f"regexp_full_match({whole}, '[+-]?[0-9]*[.][0-9]{{19,}}')"
         decimals = (
             f"{text_literal(f'{written}: ')} || {value} || ' has more than 18 decimals and cannot be kept exactly'"
         )

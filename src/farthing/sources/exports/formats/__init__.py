@@ -1,14 +1,14 @@
 """The formats of billing exports: one declarative table each, canonical column -> where it comes from. Pure.
 
 An expression is SQL over cells. A cell names a column of the source, in lower case, and how it is read: ``{text:x}``,
-``{amount:x}``, ``{time:x}``, ``{map:x}``. A column that a file does not have reads as NULL, a map as an empty one.
-The SQL keeps to what DuckDB, Trino and Spark have in common.
+``{amount:x}``, ``{time:x}``, ``{map:x}``. A column that a file does not have reads as NULL, a map as an empty one;
+``{has:x}`` is whether it has it. The SQL keeps to what DuckDB, Trino and Spark have in common.
 
 :data:`FORMATS` is the explicit registry: a new format is one file and one line here.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from difflib import get_close_matches
 
 import msgspec
@@ -17,6 +17,25 @@ from farthing.errors import ExportError
 from farthing.focus import FOCUS_COLUMNS
 
 _CELL = re.compile(r"\{(text|amount|time|map):([^}]+)\}")
+_HAS = re.compile(r"\{has:([^}]+)\}")
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """How a format spells the keys of a map.
+
+    Attributes:
+        columns: prefixes of source columns that are one key each, where the map itself is not there.
+        own: prefixes that are taken off the keys.
+        shared: a source map that holds these keys among others; '' if there is none.
+        prefix: of ``shared``, what is taken off the keys that begin with it.
+        without: of ``shared``, not the keys with this prefix; where it is '' none but those with ``prefix``.
+    """
+
+    columns: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    shared: str = ""
+    prefix: str = ""
+    without: str = ""
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -25,12 +44,12 @@ class Format(msgspec.Struct, frozen=True):
     Attributes:
         name: as the catalog and ``--json`` spell it.
         title: as people call it.
-        needs: source columns, in lower case, without which a file is not of this format, or cannot be kept.
+        needs: source columns, in lower case, without which a file is not of this format, or cannot be kept; of several
+            with bars between them one is enough.
         tells: source columns of which at least one must be there for the format to be recognised.
         columns: canonical column -> its expression over cells.
-        tags: prefixes of source columns that are one tag each, by the canonical map that they go into.
+        keys: how the keys of source maps are spelled, by the map.
         spread: source maps whose keys stand for columns of their own: ``product`` for ``product_region_code``.
-        identity: the canonical column that no two rows of one charge period share; '' if there is none.
     """
 
     name: str
@@ -38,9 +57,8 @@ class Format(msgspec.Struct, frozen=True):
     needs: tuple[str, ...]
     tells: tuple[str, ...]
     columns: Mapping[str, str]
-    tags: Mapping[str, tuple[str, ...]] = {}
+    keys: Mapping[str, Keys] = {}
     spread: tuple[str, ...] = ()
-    identity: str = ""
 
     def cells(self) -> list[tuple[str, str]]:
         """Every (kind, source column) that the expressions read, each once."""
@@ -48,9 +66,10 @@ class Format(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(found))
 
 
-def filled(expression: str, cells: Mapping[tuple[str, str], str]) -> str:
+def filled(expression: str, cells: Mapping[tuple[str, str], str], has: Callable[[str], bool]) -> str:
     """The expression with each cell replaced by its SQL."""
-    return _CELL.sub(lambda match: cells[match[1], match[2]], expression)
+    asked = _HAS.sub(lambda match: "TRUE" if has(match[1]) else "FALSE", expression)
+    return _CELL.sub(lambda match: cells[match[1], match[2]], asked)
 
 
 def recognised(columns: Sequence[str], where: str) -> Format:
@@ -64,21 +83,25 @@ def recognised(columns: Sequence[str], where: str) -> Format:
 
     there = set(columns)
     candidates = [known for known in (FOCUS, CUR) if there & set(known.tells)]
-    for known in candidates:
-        if there >= set(known.needs):
-            return known
     if not candidates:
         seen = ", ".join(list(columns)[:5]) or "none"
         raise ExportError(
             f"{where}: neither a FOCUS nor a CUR export (its columns: {seen}{', …' if len(columns) > 5 else ''})"
         )
-    known = max(candidates, key=lambda one: len(there & set(one.needs)))
+    for known in candidates:
+        if not _lacking(known, there):
+            return known
+    known = min(candidates, key=lambda one: len(_lacking(one, there)) / len(one.needs))
     spelled = {name.lower(): name for name in FOCUS_COLUMNS}
     lacking = []
-    for name in known.needs:
-        if name not in there:
-            near = get_close_matches(name, there, n=1, cutoff=0.8)
-            lacking.append(spelled.get(name, name) + (f" (there is {near[0]!r})" if near else ""))
+    for name in _lacking(known, there):
+        near = get_close_matches(name, there, n=1, cutoff=0.8)
+        lacking.append(spelled.get(name, name) + (f" (there is {near[0]!r})" if near else ""))
     raise ExportError(
         f"{where}: a {known.title} export without the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}"
     )
+
+
+def _lacking(known: Format, there: Set[str]) -> list[str]:
+    """What a file with these columns lacks to be of this format; of several that would do, the first."""
+    return [names.split("|")[0] for names in known.needs if not there & set(names.split("|"))]

@@ -9,12 +9,20 @@ Costs, as AWS defines amortised cost (https://docs.aws.amazon.com/cur/latest/use
 
 - BilledCost is the net unblended cost where the report has it, else the unblended cost, row by row. A savings plan's
   covered usage and its negation therefore both stand there and cancel out: sums are the source's own.
+- Where the report has net costs, discounts are within them; a row that is a discount itself and has no net cost counts
+  for nothing, or the discount would be taken twice.
 - EffectiveCost is the commitment's share: the effective cost of covered usage, the unused part of a recurring fee,
-  nothing for upfront fees and negations. Net columns are taken where the report has them.
+  nothing for upfront fees and negations. Net columns are taken where the report has them. A report whose owner left
+  the commitment's columns out cannot say it: there EffectiveCost is BilledCost, for all of these rows, so that they
+  still cancel out.
 - ListCost is the public on-demand cost; rows without a public price (tax, credits, fees) cost what they cost.
+
+What a line item is, is told by its type. Discounts (EDP, private rates, bundles, ...) are FOCUS's Credit: an amount
+taken off by agreement; refunds are its Adjustment, and the only ones that CUR lets us tell for corrections.
 """
 
-from farthing.sources.exports.formats import Format
+from farthing.sources.exports.formats import Format, Keys
+from farthing.sources.exports.formats.aws_services import category_of
 
 
 def _net(kind: str, net: str, gross: str) -> str:
@@ -22,7 +30,15 @@ def _net(kind: str, net: str, gross: str) -> str:
 
 
 _TYPE = "{text:line_item_line_item_type}"
-_BILLED = _net("amount", "line_item_net_unblended_cost", "line_item_unblended_cost")
+_DISCOUNTS = (
+    "('Discount', 'BundledDiscount', 'EdpDiscount', 'PrivateRateDiscount', 'RiVolumeDiscount', 'SppDiscount', "
+    "'DistributorDiscount')"
+)
+_BILLED = (
+    f"CASE WHEN {_TYPE} IN {_DISCOUNTS} AND {{has:line_item_net_unblended_cost}} "
+    "THEN coalesce({amount:line_item_net_unblended_cost}, 0) "
+    f"ELSE {_net('amount', 'line_item_net_unblended_cost', 'line_item_unblended_cost')} END"
+)
 _RI_USED = _net("amount", "reservation_net_effective_cost", "reservation_effective_cost")
 _RI_UNUSED = (
     "(coalesce("
@@ -36,13 +52,19 @@ _SP_UNUSED = (
 )
 _COMMITMENT = "coalesce({text:savings_plan_savings_plan_a_r_n}, {text:reservation_reservation_a_r_n})"
 
+_RI_TOLD = "({has:reservation_effective_cost} OR {has:reservation_net_effective_cost})"
+_SP_TOLD = (
+    "({has:savings_plan_savings_plan_effective_cost} OR {has:savings_plan_net_savings_plan_effective_cost}) "
+    "AND {has:savings_plan_total_commitment_to_date} AND {has:savings_plan_used_commitment}"
+)
+
 _EFFECTIVE = f"""CASE
-    WHEN {_TYPE} IN ('SavingsPlanNegation', 'SavingsPlanUpfrontFee') THEN 0
-    WHEN {_TYPE} = 'SavingsPlanCoveredUsage' THEN coalesce({_SP_USED}, {_BILLED})
-    WHEN {_TYPE} = 'SavingsPlanRecurringFee' THEN {_SP_UNUSED}
-    WHEN {_TYPE} = 'DiscountedUsage' THEN coalesce({_RI_USED}, {_BILLED})
-    WHEN {_TYPE} = 'RIFee' THEN {_RI_UNUSED}
-    WHEN {_TYPE} = 'Fee' AND {{text:reservation_reservation_a_r_n}} IS NOT NULL THEN 0
+    WHEN {_TYPE} IN ('SavingsPlanNegation', 'SavingsPlanUpfrontFee') AND {_SP_TOLD} THEN 0
+    WHEN {_TYPE} = 'SavingsPlanCoveredUsage' AND {_SP_TOLD} THEN coalesce({_SP_USED}, {_BILLED})
+    WHEN {_TYPE} = 'SavingsPlanRecurringFee' AND {_SP_TOLD} THEN {_SP_UNUSED}
+    WHEN {_TYPE} = 'DiscountedUsage' AND {_RI_TOLD} THEN coalesce({_RI_USED}, {_BILLED})
+    WHEN {_TYPE} = 'RIFee' AND {_RI_TOLD} THEN {_RI_UNUSED}
+    WHEN {_TYPE} = 'Fee' AND {_RI_TOLD} AND {{text:reservation_reservation_a_r_n}} IS NOT NULL THEN 0
     ELSE {_BILLED} END"""
 
 _USED = "('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage')"
@@ -72,12 +94,12 @@ CUR = Format(
         "ServiceName": (
             "coalesce({text:product_product_name}, {text:line_item_product_code}, {text:product_servicecode})"
         ),
-        "ServiceCategory": "{text:product_product_family}",
+        "ServiceCategory": category_of("{text:line_item_product_code}"),
         "ChargeCategory": f"""CASE
             WHEN {_TYPE} IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanNegation') THEN 'Usage'
             WHEN {_TYPE} IN ('Fee', 'RIFee', 'SavingsPlanUpfrontFee', 'SavingsPlanRecurringFee') THEN 'Purchase'
             WHEN {_TYPE} = 'Tax' THEN 'Tax'
-            WHEN {_TYPE} = 'Credit' THEN 'Credit'
+            WHEN {_TYPE} = 'Credit' OR {_TYPE} IN {_DISCOUNTS} THEN 'Credit'
             ELSE 'Adjustment' END""",
         "ChargeClass": f"CASE WHEN {_TYPE} = 'Refund' THEN 'Correction' ELSE NULL END",
         "ChargeFrequency": f"""CASE
@@ -130,8 +152,14 @@ CUR = Format(
         "x_RecordType": _TYPE,
         "x_LineItemId": "{text:identity_line_item_id}",
     },
-    tags={"resource_tags": ("resource_tags_", "resourcetags/"), "cost_category": ("cost_category_", "costcategory/")},
+    keys={
+        # What AWS puts before a user's own keys goes, so that a tag has the same name as in AWS's FOCUS exports. An
+        # export may have one map 'tags' in place of the two; tags of accounts and users keep their prefix there.
+        "resource_tags": Keys(
+            ("resource_tags_", "resourcetags/"), ("user:", "user_"), "tags", "resourceTags/", without="costCategory/"
+        ),
+        "cost_category": Keys(("cost_category_", "costcategory/"), (), "tags", "costCategory/"),
+    },
     spread=("product", "discount"),
-    identity="x_LineItemId",
 )
 """https://docs.aws.amazon.com/cur/latest/userguide/table-dictionary-cur2.html"""

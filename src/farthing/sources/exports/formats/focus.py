@@ -3,11 +3,17 @@
 from farthing.focus import FOCUS_COLUMNS
 from farthing.sources.exports.formats import Format
 
+_ISSUER = "coalesce({text:invoiceissuername}, {text:invoiceissuer})"
+
 _OWN = {
-    # 1.4 renames the two. A row that names no provider (some vendors leave it empty) is told by who invoices it.
-    "ProviderName": "coalesce({text:providername}, {text:serviceprovidername}, {text:invoiceissuername})",
+    # 1.4 renames the two. A row that names no provider (AWS says that it leaves some empty) is told by who invoices
+    # it; AWS invoices through a company in each country, and its rows must stay in one bill.
+    "ProviderName": (
+        "coalesce({text:providername}, {text:serviceprovidername}, "
+        f"CASE WHEN {_ISSUER} LIKE 'Amazon %' THEN 'AWS' ELSE {_ISSUER} END)"
+    ),
     "PublisherName": "coalesce({text:publishername}, {text:hostprovidername})",
-    "InvoiceIssuerName": "coalesce({text:invoiceissuername}, {text:invoiceissuer})",
+    "InvoiceIssuerName": _ISSUER,
     "SubAccountId": "{text:subaccountid}",
     "Tags": "{map:tags}",
     # 1.0 of some vendors has Region instead of the two.
@@ -25,7 +31,7 @@ FOCUS = Format(
     title="FOCUS",
     needs=(
         *("billedcost", "billingaccountid", "billingcurrency", "billingperiodstart", "chargecategory"),
-        *("chargeperiodstart", "servicename"),
+        *("chargeperiodstart", "providername|serviceprovidername|invoiceissuername|invoiceissuer", "servicename"),
     ),
     tells=("billedcost", "effectivecost", "chargeperiodstart", "billingperiodstart", "chargecategory"),
     columns={name: _OWN.get(name) or _identity(name, column.kind) for name, column in FOCUS_COLUMNS.items()},
