@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools
 CHECKOV := $(VENV)/checkov
+BASELINES := $(VENV)/baselines
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test terraform integration lint format types bench package state docs lock clean
+.PHONY: help demo test terraform integration lint format types bench bench-large package state docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +38,9 @@ format: $(VENV)/.dev  ## ruff's formatter and its safe fixes
 
 bench: $(VENV)/.dev $(TOOLS)/.tools  ## speed and memory, each against a named reference in the same run
 	$(BIN)/python -m bench $(ARGS)
+
+bench-large: $(VENV)/.dev $(BASELINES)/.baselines  ## imports and queries of up to 50 million rows into docs/exports-speed.md; half an hour, 15 GB
+	$(BIN)/python -m bench.large $(ARGS)
 
 package: $(VENV)/.dev $(TOOLS)/.tools  ## the Lambda artifact into dist/; tests of it, of the wheel and of the sdist
 	$(BIN)/python tools/build_lambda.py
@@ -82,4 +86,10 @@ $(TOOLS)/.tools: requirements/tools.lock | $(VENV)/bin/python
 $(CHECKOV)/.checkov: requirements/checkov.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv $(CHECKOV)
 	$(CHECKOV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/checkov.lock
+	@touch $@
+
+# What the benches compare farthing with; large, and only for `bench-large` and for the tables of the detector and the forecast.
+$(BASELINES)/.baselines: requirements/baselines.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv $(BASELINES)
+	$(BASELINES)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/baselines.lock
 	@touch $@

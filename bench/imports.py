@@ -79,9 +79,13 @@ with duckdb.connect() as connection:
 def make_export(rows: int, form: str, folder: Path) -> Path:
     """An export as one file."""
     path = folder / f"{rows}.{form}"
-    months = 12 if rows >= 10_000_000 else 1
-    subprocess.run([sys.executable, "-c", GENERATE, str(rows), str(months), str(path), form], check=True)
+    subprocess.run([sys.executable, "-c", GENERATE, str(rows), str(months_of(rows)), str(path), form], check=True)
     return path
+
+
+def months_of(rows: int) -> int:
+    """Over how many months an export of so many rows goes."""
+    return 12 if rows >= 10_000_000 else 1
 
 
 def compare(rows: int, form: str, rounds: int, folder: Path) -> tuple[Measured, Measured]:

@@ -12,7 +12,7 @@ COMPILE = (
 
 
 def main() -> None:
-    """Writes the locks; run and lambda take the versions of dev, the tools and checkov stand alone."""
+    """Writes the locks; run and lambda take the versions of dev, the others stand alone."""
     dev = ("-c", "requirements/dev.lock")
     for arguments in (
         ("pyproject.toml", "--group", "dev", "-o", "requirements/dev.lock"),
@@ -20,6 +20,7 @@ def main() -> None:
         ("--group", "lambda", *dev, "-o", "requirements/lambda.lock"),
         ("--group", "tools", "-o", "requirements/tools.lock"),
         ("--group", "checkov", "-o", "requirements/checkov.lock"),
+        ("--group", "baselines", "-o", "requirements/baselines.lock"),
     ):
         subprocess.run([*COMPILE, *arguments], cwd=ROOT, check=True)
 

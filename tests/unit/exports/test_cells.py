@@ -36,7 +36,7 @@ def near(amount: Decimal) -> set[Decimal]:
 
 
 def double_of(bits: int) -> float:
-    return struct.unpack("<d", struct.pack("<Q", bits))[0]
+    return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
 
 
 amounts_of_bills = st.builds(lambda n, power: n / 10**power, st.integers(-(10**15), 10**15), st.integers(0, 14))
