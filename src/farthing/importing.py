@@ -257,6 +257,8 @@ def _connected(folder: Path, threads: int | None) -> "duckdb.DuckDBPyConnection"
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET TimeZone = 'UTC'")
+    # By default half a million rows wait in each thread before they are written: half a gigabyte of a wide export.
+    connection.execute(f"SET partitioned_write_flush_threshold = {ROW_GROUP}")
     return connection
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from farthing.errors import UsageError
-from farthing.query.model import COLUMNS, Filter, Query, column_of, searched
+from farthing.query.model import COLUMNS, Filter, Query, column_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -122,13 +122,19 @@ def _tests(term: Filter) -> "tuple[exp.Condition, Parameters]":
 
     tests: list[exp.Expression] = []
     values: Parameters = []
-    for column in searched(term.column):
-        for value in term.values:
-            like = exp.Like(this=exp.Lower(this=_column(column)), expression=exp.Lower(this=exp.Placeholder()))
-            escaped = exp.Escape(this=like, expression=exp.Literal.string("\\"))
-            tests.append(exp.Coalesce(this=escaped, expressions=[exp.false()]))
-            values.append(_pattern(value))
-    return (exp.or_(*tests) if tests else exp.false()), values
+    if term.whole:
+        texts = [exp.Placeholder() for _ in term.values]
+        tests = [exp.In(this=_column(term.column), expressions=texts)] if texts else []
+        values = list(term.values)
+    else:
+        for column in term.columns:
+            for value in term.values:
+                like = exp.Like(this=exp.Lower(this=_column(column)), expression=exp.Lower(this=exp.Placeholder()))
+                tests.append(exp.Escape(this=like, expression=exp.Literal.string("\\")))
+                values.append(_pattern(value))
+    test = exp.or_(*tests) if tests else exp.false()
+    # Not known counts as no match; only where it is turned round does that make a difference.
+    return exp.Coalesce(this=exp.paren(test), expressions=[exp.false()]) if term.exclude and tests else test, values
 
 
 def _column(name: str) -> "exp.Column":

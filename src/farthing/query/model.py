@@ -184,17 +184,20 @@ class Filter(msgspec.Struct, frozen=True):
     """Keeps (or, with ``exclude``, drops) the charges whose column matches one of the values.
 
     A value matches the whole text, ``*`` anything, upper and lower case alike. SubAccountId looks at the
-    account's name as well. A charge without a name matches no value.
+    account's name as well. A charge without a name matches no value. With ``whole`` the values are texts as they are:
+    no wildcard, no other case, no other column.
     """
 
     column: str
     values: tuple[str, ...]
     exclude: bool = False
+    whole: bool = False
 
-
-def searched(column: str) -> tuple[str, ...]:
-    """The columns that a filter on one looks at: an account is found by its id and by its name."""
-    return ("SubAccountId", "SubAccountName") if column == "SubAccountId" else (column,)
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it looks at: an account is found by its id and by its name."""
+        found_by_name = self.column == "SubAccountId" and not self.whole
+        return ("SubAccountId", "SubAccountName") if found_by_name else (self.column,)
 
 
 def matches(term: Filter, text: str | None) -> bool:
@@ -222,9 +225,14 @@ class Query(msgspec.Struct, frozen=True):
     top: int | None = None
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """Every column that whoever asks has named, each once."""
+        return tuple(dict.fromkeys([*self.group_by, *(term.column for term in self.filters)]))
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that the query groups or filters by, each once."""
-        filtered = (name for term in self.filters for name in searched(term.column))
+        """Every column that the query looks at, each once."""
+        filtered = (name for term in self.filters for name in term.columns)
         return tuple(dict.fromkeys([*self.group_by, *filtered]))
 
 

@@ -87,7 +87,7 @@ def choose(
     """
     period = query.period
     near = [one for one in slices if _touches(one, period)] if only != REPORTS else []
-    in_reports = all(column in report_columns or column in DERIVED for column in query.columns)
+    in_reports = all(column in report_columns or column in DERIVED for column in query.named)
     told = {day: one for day, one in reports.items() if day in period} if in_reports and only != EXPORTS else {}
     _require_columns(query, near, report_columns, in_reports=in_reports)
     covered = {day for one in near if one.provider == AWS for day in _covered(one, told) if day in period}
@@ -145,7 +145,7 @@ def _require_columns(
     """Refuses a column that nothing knows, if there is anything at all to ask."""
     if in_reports:
         return
-    for column in query.columns:
+    for column in query.named:
         if column in DERIVED or any(one.has(column) for one in slices):
             continue
         if column in report_columns and not slices:

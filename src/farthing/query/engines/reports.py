@@ -80,10 +80,10 @@ def connected() -> "duckdb.DuckDBPyConnection":
 
 
 def load_reports(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str) -> dict[date, Day]:
-    """Reads the files into the view ``reports``, or says which one is wrong.
+    """Reads the files into the table ``reports``, or says which one is wrong.
 
-    The view has ChargePeriodStart DATE, BillingCurrency, ServiceName, SubAccountId, SubAccountName (the newest known
-    one of the account) and each metric; over a lens its own column stands in the place of the account's two.
+    It has ChargePeriodStart DATE, BillingCurrency, ServiceName, SubAccountId, SubAccountName and each metric; over a
+    lens its own column stands in the place of the account's two.
 
     Raises:
         CorruptError: a file is not a daily report; the message names it and how to mend that.
@@ -167,24 +167,13 @@ def _load_charges(
     amounts = "".join(f", {_AMOUNT.format(f'charge.{quoted(metric)}')} AS {quoted(metric)}" for metric in metrics)
     read = _READ.format(f"date: 'DATE', currency: 'VARCHAR', charges: '{struct}'")
     connection.execute(
-        f"""CREATE TEMP TABLE charge_rows AS
+        f"""CREATE TEMP TABLE reports AS
             SELECT
                 "date" AS ChargePeriodStart,
                 currency AS BillingCurrency,
                 {keys}{amounts}
             FROM (SELECT "date", currency, unnest(charges) AS charge FROM {read})""",  # noqa: S608
         _inputs(files),
-    )
-    if key != ACCOUNT:
-        connection.execute("CREATE TEMP VIEW reports AS SELECT * FROM charge_rows")
-        return
-    connection.execute(
-        """CREATE TEMP VIEW reports AS
-            SELECT charge_rows.* REPLACE (names.newest AS SubAccountName)
-            FROM charge_rows LEFT JOIN (
-                SELECT SubAccountId, max_by(SubAccountName, (ChargePeriodStart, SubAccountName)) AS newest
-                FROM charge_rows WHERE SubAccountName IS NOT NULL GROUP BY SubAccountId
-            ) AS names USING (SubAccountId)"""
     )
 
 
@@ -199,7 +188,7 @@ def _check_totals(
     sums = "".join(f", count({quoted(metric)}), sum({quoted(metric)})" for metric in metrics)
     sql = f"""SELECT ChargePeriodStart, count(*),
         count(*) FILTER (ServiceName IS NULL OR {quoted(key)} IS NULL){sums}
-        FROM charge_rows GROUP BY 1"""  # noqa: S608
+        FROM reports GROUP BY 1"""  # noqa: S608
     found = {day: counts for day, *counts in connection.execute(sql).fetchall()}
     for day, path in files.items():
         rows, nameless, *numbers = found.get(day, [0, 0, *([0, None] * len(metrics))])
