@@ -35,10 +35,11 @@ from farthing.sources.exports.audit import (
     sums_of,
 )
 from farthing.sources.exports.cells import escaped_name, quoted, text_literal
+from farthing.sources.exports.clustering import apart
 from farthing.sources.exports.csvfiles import Reject
 from farthing.sources.exports.deliveries import Delivery, unchanged
 from farthing.sources.exports.headers import first_line
-from farthing.sources.exports.reading import BAD, Reading, reading
+from farthing.sources.exports.reading import BAD, Reading, reading, type_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +48,7 @@ MEMORY = "1GB"
 """What DuckDB may hold; sorting beyond it goes to disk. The process stays below 2 GiB."""
 
 ROW_GROUP = 122_880
+OPTIONS = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
 """Rows: what a query skips as a whole. DuckDB's own default."""
 
 SPARE_SPACE = 4
@@ -288,29 +290,19 @@ def _slice_mark(key: SliceKey) -> str:
 
 
 def _write(connection: "duckdb.DuckDBPyConnection", found: Audit, folder: Path) -> dict[SliceKey, list[Path]]:
-    """Writes the good rows, sorted, a folder for each slice; returns its files."""
+    """Writes the good rows, sorted, one or more files for each slice."""
     import duckdb
 
     target = folder / "written"
-    columns = ", ".join(map(quoted, found.reading.columns))
-    good = f"WHERE NOT {BAD}" if found.rows_bad else ""
-    order = ", ".join(["CAST(ChargePeriodStart AS DATE)", *_sorted_by(found.reading)])
-    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
-    keys = found.keys
+    target.mkdir(exist_ok=True)
     try:
-        if len(keys) == 1:
-            target.mkdir()
-            alone = target / "0.parquet"
-            rows = f"SELECT {columns} FROM ({found.reading.rows()}) {good} ORDER BY {order}"  # noqa: S608
-            connection.execute(f"COPY ({rows}) TO {text_literal(str(alone))} ({options})")
-            return {keys[0]: [alone]}
-        cases = " ".join(f"WHEN {_slice_mark(key)} THEN {place}" for place, key in enumerate(keys))
-        # Slice by slice, so that one partition at a time is open.
-        sql = (
-            f"COPY (SELECT {columns}, CASE {cases} END AS {PARTITION} FROM ({found.reading.rows()}) {good} "  # noqa: S608
-            f"ORDER BY {PARTITION}, {order}) TO {text_literal(str(target))} ({options}, PARTITION_BY ({PARTITION}))"
-        )
-        connection.execute(sql)
+        readings = {found.keys[0]: found.reading} if len(found.keys) == 1 else apart(connection, found)
+        if readings is None:
+            return _write_together(connection, found, target)
+        return {
+            key: [_write_alone(connection, found, key, reading_, target / f"{place}.parquet")]
+            for place, (key, reading_) in enumerate(readings.items())
+        }
     except duckdb.Error as error:
         shutil.rmtree(target, ignore_errors=True)
         problem = f"{found.reading.files[0]} cannot be imported: {first_line(error)}"
@@ -318,7 +310,43 @@ def _write(connection: "duckdb.DuckDBPyConnection", found: Audit, folder: Path) 
         if is_csv and isinstance(error, duckdb.InvalidInputException):  # what DuckDB's CSV reader raises
             raise _BrokenRecordError(problem) from error
         raise ExportError(problem) from error
-    return {key: sorted((target / f"{PARTITION}={place}").glob("*.parquet")) for place, key in enumerate(keys)}
+
+
+def _write_alone(
+    connection: "duckdb.DuckDBPyConnection", found: Audit, key: SliceKey, reading_: Reading, file: Path
+) -> Path:
+    """One slice, from the files that hold it."""
+    there = set(reading_.own_columns())
+    columns = [
+        quoted(name) if name in there else f"CAST(NULL AS {type_of(name)}) AS {quoted(name)}"
+        for name in found.reading.columns
+    ]
+    conditions = [f"NOT {BAD}"] if found.rows_bad else []
+    if len(found.keys) > 1:
+        # The column itself is compared, so that row groups of other periods are not read.
+        day = f"DATE '{key.period}'"
+        conditions += [f"BillingPeriodStart >= {day}", f"BillingPeriodStart < {day} + 1", _slice_mark(key)]
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = f"SELECT {', '.join(columns)} FROM ({reading_.rows()}) {where} ORDER BY {_order(found)}"  # noqa: S608
+    connection.execute(f"COPY ({rows}) TO {text_literal(str(file))} ({OPTIONS})")
+    return file
+
+
+def _write_together(connection: "duckdb.DuckDBPyConnection", found: Audit, target: Path) -> dict[SliceKey, list[Path]]:
+    """All slices in one go; slice by slice, so that one partition at a time is open."""
+    columns = ", ".join(map(quoted, found.reading.columns))
+    good = f"WHERE NOT {BAD}" if found.rows_bad else ""
+    cases = " ".join(f"WHEN {_slice_mark(key)} THEN {place}" for place, key in enumerate(found.keys))
+    rows = f"SELECT {columns}, CASE {cases} END AS {PARTITION} FROM ({found.reading.rows()}) {good}"  # noqa: S608
+    connection.execute(
+        f"COPY ({rows} ORDER BY {PARTITION}, {_order(found)}) TO {text_literal(str(target))} "
+        f"({OPTIONS}, PARTITION_BY ({PARTITION}), OVERWRITE_OR_IGNORE)"
+    )
+    return {key: sorted((target / f"{PARTITION}={place}").glob("*.parquet")) for place, key in enumerate(found.keys)}
+
+
+def _order(found: Audit) -> str:
+    return ", ".join(["CAST(ChargePeriodStart AS DATE)", *_sorted_by(found.reading)])
 
 
 def _sorted_by(reading_: Reading) -> list[str]:

@@ -299,3 +299,55 @@ def test_killed_at_any_step_and_started_again_it_is_the_same_ledger(tmp_path):
         assert [(one.identity, one.rows, one.sums) for one in again.slices()] == [
             (one.identity, one.rows, one.sums) for one in expected.slices()
         ]
+
+
+class TestManyBills:
+    """Bills that Parquet's statistics tell apart are written one by one, others together: the ledger is the same."""
+
+    MONTHS = ("2026-08-01", "2026-09-01", "2026-10-01")
+
+    def rows(self, number: int) -> list[dict[str, str | None]]:
+        return [
+            row(
+                BillingPeriodStart=f"{month}T00:00:00Z",
+                ChargePeriodStart=f"{month[:8]}{place % 28 + 1:02}T00:00:00Z",
+                BilledCost=f"{place}.125",
+                Tags=f'{{"n": "{place}"}}',
+            )
+            for month in self.MONTHS
+            for place in range(number)
+        ]
+
+    def parquet(self, path: Path, rows: list[dict[str, str | None]], order: str, more: str = "") -> Path:
+        source = write(path.with_suffix(".csv"), *rows)
+        with duckdb.connect() as connection:
+            connection.execute("SET threads = 1")
+            connection.execute(
+                f"COPY (SELECT * REPLACE (CAST(BillingPeriodStart AS TIMESTAMP) AS BillingPeriodStart){more} FROM "
+                f"read_csv('{source}', all_varchar=true) ORDER BY {order}) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 2048)"
+            )
+        source.unlink()
+        return path
+
+    @pytest.mark.parametrize(("order", "one_by_one"), [("BillingPeriodStart", True), ("hash(Tags)", False)])
+    def test_one_file(self, ledger, tmp_path, order, one_by_one, monkeypatch):
+        from farthing import importing
+
+        together: list[int] = []
+        whole = importing._write_together
+        monkeypatch.setattr(importing, "_write_together", lambda *given: together.append(1) or whole(*given))
+        ledger.take(self.parquet(tmp_path / "a.parquet", self.rows(4_096), order))
+        assert [(str(one), one.rows, one.sums["USD"]["BilledCost"]) for one in ledger.slices()] == [
+            (f"{month[:7]} of AWS 123456789012", 4_096, Decimal("8387072")) for month in self.MONTHS
+        ]
+        assert together == ([] if one_by_one else [1])
+
+    def test_files_of_a_month_each_with_columns_of_their_own(self, ledger, tmp_path):
+        folder = tmp_path / "export"
+        folder.mkdir()
+        rows = self.rows(100)
+        self.parquet(folder / "a.parquet", rows[:100], "1", ", 'x' AS x_Extra")
+        self.parquet(folder / "b.parquet", rows[100:], "1")
+        ledger.take(folder)
+        assert [one.rows for one in ledger.slices()] == [100, 100, 100]
+        assert all("x_Extra" in one.columns for one in ledger.slices())

@@ -5,6 +5,7 @@ Each file is described by its header; files with the same header are read togeth
 value. Nothing is dropped here: the caller decides what to do with bad rows.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +78,12 @@ class Reading(msgspec.Struct, frozen=True):
         """All files."""
         return tuple(file for part in self.parts for file in part.files)
 
+    def own_columns(self) -> tuple[str, ...]:
+        """Those of ``columns`` that one of these files has: a reading of some files of a delivery may lack some."""
+        there = {name for part in self.parts for name in FOCUS_COLUMNS if _has(part, name)}
+        others = {name.lower() for part in self.parts for name in _others(part).values()}
+        return tuple(name for name in self.columns if name in there or name.lower() in others)
+
     def rows(self) -> str:
         """SQL: every row with ``columns``, whether it is bad, and how many of its costs were rounded."""
         selects = [_mapped(part, self.columns) for part in self.parts]
@@ -85,6 +92,12 @@ class Reading(msgspec.Struct, frozen=True):
     def bad_rows(self) -> list[tuple[Part, str]]:
         """For each part, SQL of its bad rows: file, row number (Parquet, else NULL), reason, then the raw columns."""
         return [(part, rejects_of(part)) for part in self.parts]
+
+
+def type_of(column: str) -> str:
+    """The SQL type in which a column is kept."""
+    known = FOCUS_COLUMNS.get(column)
+    return SQL_TYPES[known.kind] if known else "VARCHAR"
 
 
 def reading(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> Reading:
@@ -224,6 +237,12 @@ def _cell(part: Part, kind: str, name: str) -> str:
     if not shared and not spelled.own:
         return read
     return cells.renamed(read, spelled.own, spelled.prefix, spelled.without, shared=shared)
+
+
+def source_of(part: Part, canonical: str) -> tuple[str, str] | None:
+    """The source column, and its type, that a canonical time is nothing but; None where there is no such column."""
+    matched = re.fullmatch(r"\{time:([^}]+)\}", part.format.columns.get(canonical, ""))
+    return _types(part).get(matched[1]) if matched else None
 
 
 def _has(part: Part, canonical: str) -> bool:
