@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools
 CHECKOV := $(VENV)/checkov
 BASELINES := $(VENV)/baselines
+ENGINES := $(VENV)/engines
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test terraform integration lint format types bench bench-large package state docs lock clean
+.PHONY: help demo test terraform integration lint format types bench bench-large engines package state docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +18,7 @@ demo: $(VENV)/.run  ## the main job on a simulated organisation: no AWS, no acco
 	$(BIN)/farthing demo $(ARGS)
 
 test: $(VENV)/.dev  ## unit, contract, golden, Hypothesis and docs tests
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration and not terraform" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration and not terraform and not engines" $(ARGS)
 
 terraform: $(VENV)/.dev $(CHECKOV)/.checkov  ## the deployment's form, types, own tests and a plan of every example; no AWS
 	$(BIN)/python -m pytest -m terraform tests/terraform $(ARGS)
@@ -25,6 +26,9 @@ terraform: $(VENV)/.dev $(CHECKOV)/.checkov  ## the deployment's form, types, ow
 integration: $(VENV)/.dev $(TOOLS)/.tools  ## the zip deployed by Terraform to a local AWS, drills there; foreign tools on the simulator
 	$(BIN)/python tools/build_lambda.py
 	$(BIN)/python -m pytest -m integration tests/integration $(ARGS)
+
+engines: $(ENGINES)/.engines  ## the contract of engines on Spark: a session, a standalone cluster, Connect; needs Java 17
+	$(ENGINES)/bin/python -m pytest -m engines -p no:xdist tests/engines $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy strict, the walls between the rooms
 	$(BIN)/ruff check .
@@ -92,4 +96,11 @@ $(CHECKOV)/.checkov: requirements/checkov.lock | $(VENV)/bin/python
 $(BASELINES)/.baselines: requirements/baselines.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv $(BASELINES)
 	$(BASELINES)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/baselines.lock
+	@touch $@
+
+$(ENGINES)/.engines: requirements/engines.lock pyproject.toml | $(VENV)/bin/python
+	@command -v java >/dev/null || { echo "Spark needs Java 17: install a JRE, such as openjdk-17-jre-headless" >&2; exit 1; }
+	$(BIN)/python -m venv $(ENGINES)
+	$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/engines.lock
+	$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
 	@touch $@

@@ -4,8 +4,10 @@ import importlib
 import logging
 import os
 import secrets
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import cache
@@ -161,8 +163,8 @@ class App:
                 raise LedgerError(f"{root} should be the ledger's folder but is a file: set FARTHING_HOME to a folder")
             return root / prefix
         # Kept for the life of the app, so that the files are there while an engine reads them.
-        self._copy = tempfile.TemporaryDirectory(prefix="farthing-")
-        folder = Path(self._copy.name)
+        folder = Path(tempfile.mkdtemp(prefix="farthing-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         days = {key: key.removeprefix(prefix).removesuffix(".json") for key in self.store.keys(prefix)}
         wanted = [key for key, day in days.items() if period.start.isoformat() <= day < period.end.isoformat()]
         for key, stored in zip(wanted, self.store.read_many(wanted), strict=True):

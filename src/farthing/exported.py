@@ -26,8 +26,14 @@ def exports_of(app: App) -> Exports:
     return Exports(app.store, files)
 
 
-def export_slices(app: App, period: Period) -> tuple[ExportSlice, ...]:
-    """The slices that reach into a period, ready to be read; those of a bucket are fetched once."""
+def export_slices(app: App, period: Period, *, local: bool = True) -> tuple[ExportSlice, ...]:
+    """The slices that reach into a period, ready to be read.
+
+    Args:
+        app: whose ledger.
+        period: the days.
+        local: files of a bucket are fetched, once, and named on this machine; else they are named by their URL.
+    """
     exports = exports_of(app)
     found = []
     for one in exports.slices():
@@ -43,7 +49,10 @@ def export_slices(app: App, period: Period) -> tuple[ExportSlice, ...]:
                     first_day=one.first_day,
                     currencies=one.currencies,
                     columns=frozenset(one.columns),
-                    files=tuple(map(str, exports.paths(one))),
+                    files=tuple(map(str, exports.paths(one)))
+                    if local
+                    else tuple(app.store.locate(file.key) for file in one.files),
+                    sizes=tuple(file.size for file in one.files),
                 )
             )
     return tuple(found)

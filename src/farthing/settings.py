@@ -84,6 +84,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[str, ...] = tuple(SIGNALS)
     lenses: tuple[str, ...] = ()
     daily_summary: bool = False
+    engine: str = "duckdb"
+    spark_master: str = "local[*]"
+    athena_workgroup: str = "primary"
+    athena_database: str = "farthing"
+    athena_output: str | None = None
+    athena_price: Decimal = Decimal(5)
     today: date | None = None
     thresholds: tuple[ThresholdRule, ...] = ()
 
@@ -179,6 +185,18 @@ def _prefix(text: str) -> str:
     return text
 
 
+def _glue_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_]{1,255}", text):
+        raise ValueError(f"must be lower-case letters, digits and underscores, not {text!r}")
+    return text
+
+
+def _s3_url(text: str) -> str:
+    if not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/.*)?", text):
+        raise ValueError(f"must be an s3:// URL, not {text!r}")
+    return text if text.endswith("/") else f"{text}/"
+
+
 def webhook(text: str) -> Secret:
     """A webhook's URL, which is a secret: https, or http on loopback.
 
@@ -219,6 +237,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_SIGNALS", "signals", "signals", _several_of(*SIGNALS), "Which signals a daily run computes, separated by commas.", "all"),
     Setting("FARTHING_LENSES", "lenses", "lenses", _lenses, f"Further groupings of the bill to keep, separated by commas: {SPELLINGS}. Each is one more billed question a day; record-type lets thresholds see the day before credits."),
     Setting("FARTHING_DAILY_SUMMARY", "daily_summary", "daily_summary", _switch, "on: a message on quiet days too, with the newest day, the month to date and what moved.", "off"),
+    Setting("FARTHING_ENGINE", "engine", "engine", _text, "What answers questions about imported exports: duckdb, athena, spark, or an engine that another package brings.", "duckdb"),
+    Setting("FARTHING_SPARK_MASTER", "spark_master", "spark_master", _text, "Where the engine spark runs: local[*], spark://HOST:PORT, yarn, or sc://HOST:PORT for Spark Connect.", "local[*]"),
+    Setting("FARTHING_ATHENA_WORKGROUP", "athena_workgroup", "athena_workgroup", _text, "The workgroup of the engine athena; its limit of bytes scanned is AWS's to enforce, and is said before each query.", "primary"),
+    Setting("FARTHING_ATHENA_DATABASE", "athena_database", "athena_database", _glue_name, "The Glue database in which the engine athena keeps its table.", "farthing"),
+    Setting("FARTHING_ATHENA_OUTPUT", "athena_output", "athena_output", _s3_url, "Where Athena writes results if the workgroup does not say: an s3:// URL.", "athena/ in the ledger's bucket"),
+    Setting("FARTHING_ATHENA_PRICE", "athena_price", "athena_price", _amount, "What Athena takes for a TB scanned, in USD; it differs by region.", "5"),
     Setting("FARTHING_TODAY", "today", "", _day, "Pins the date (the time of day goes on), for trials on recorded or simulated data."),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Starts MiniStack with six things as AWS does them. Run by the Python that MiniStack is installed in.
+"""Starts MiniStack with eight things as AWS does them. Run by the Python that MiniStack is installed in.
 
 Each mend replaces a function of the pinned MiniStack (requirements/tools.lock); one that is no longer there ends the start.
 What is mended, and what no emulator shows at all, is listed in docs/integration.md.
@@ -7,13 +7,14 @@ What is mended, and what no emulator shows at all, is listed in docs/integration
 import contextvars
 import json
 import re
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 from ministack import app  # type: ignore[import-not-found]
 from ministack.core import iam_evaluator, lambda_runtime  # type: ignore[import-not-found]
 from ministack.core.responses import error_response_json  # type: ignore[import-not-found]
-from ministack.services import cloudwatch, eventbridge, lambda_svc, secretsmanager  # type: ignore[import-not-found]
+from ministack.services import athena, cloudwatch, eventbridge, lambda_svc, secretsmanager  # type: ignore[import-not-found]
 
 ROLE_SESSION = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")
 
@@ -111,6 +112,42 @@ def mend_empty_secrets() -> None:
     secretsmanager._get_secret_value = get
 
 
+def mend_projected_partitions() -> None:
+    """A table with partition projection has its keys as columns, and every table the column "$path"."""
+    original = athena._table_relation
+
+    def relation(table: Any, files: list[str]) -> str:
+        template = (table.get("Parameters") or {}).get("storage.location.template")
+        if not template:
+            return str(original(table, files))
+        location = table["StorageDescriptor"]["Location"].rstrip("/") + "/"
+        root = next(folder for folder in Path(files[0]).parents if folder.name.startswith("ministack-athena-"))
+        pattern = re.escape(template.removeprefix(location)).replace(r"\$\{", "(?P<").replace(r"\}", ">[^/]+)")
+        parts = []
+        for file in files:
+            name = Path(file).relative_to(root).as_posix()
+            found = re.match(pattern, name)
+            if found is None:
+                continue
+            quoted = location.replace("'", "''") + name.replace("'", "''")
+            keys = ", ".join(f"'{value}' AS {key}" for key, value in found.groupdict().items())
+            escaped = file.replace("'", "''")
+            parts.append(f"SELECT *, {keys}, '{quoted}' AS \"$path\" FROM read_parquet('{escaped}')")
+        return f"({' UNION ALL BY NAME '.join(parts)})"
+
+    athena._table_relation = relation
+
+
+def mend_element_at() -> None:
+    """element_at of a map gives the value, as in Trino; DuckDB's gives a list of it."""
+    original = athena._rewrite_data_paths
+
+    async def rewritten(query: str, *rest: Any) -> Any:
+        return await original(re.sub(r"\belement_at\(", "map_extract_value(", query, flags=re.IGNORECASE), *rest)
+
+    athena._rewrite_data_paths = rewritten
+
+
 def mend_logs() -> None:
     """The log holds all that a function wrote, also where this machine is busy: 0.2 s of silence are awaited, not 5 ms."""
     original = lambda_runtime.Worker._drain_stderr_bounded
@@ -124,4 +161,6 @@ if __name__ == "__main__":
     mend_events()
     mend_empty_secrets()
     mend_logs()
+    mend_projected_partitions()
+    mend_element_at()
     app.main()

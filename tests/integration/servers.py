@@ -64,6 +64,14 @@ def ministack(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def mended_ministack(folder: Path) -> Iterator[Server]:
+    """MiniStack with `ministack_mended.py`, over plain HTTP and without IAM."""
+    command = [tool("python"), str(Path(__file__).with_name("ministack_mended.py"))]
+    with _ministack(command, folder, "http", {}) as server:
+        yield server
+
+
+@contextmanager
 def strict_ministack(folder: Path, credentials: Mapping[str, str]) -> Iterator[Server]:
     """MiniStack nearer to AWS: TLS, IAM's policies evaluated for every request, and `ministack_mended.py`.
 

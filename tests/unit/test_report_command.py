@@ -22,6 +22,7 @@ from farthing.cli import _context
 from farthing.cli.report import command
 from farthing.errors import CorruptError, CurrencyError, UsageError
 from farthing.ledger.folder import FolderStore
+from farthing.settings import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
 NOW = datetime(2026, 10, 5, 8, tzinfo=UTC)
@@ -56,6 +57,7 @@ class FakeApp:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = FolderStore(folder.parents[1])
+        self.settings = Settings()
         self.asked: list[Any] = []
 
     def reports_folder(self, period: Any, prefix: str) -> Path:

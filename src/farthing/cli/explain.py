@@ -10,7 +10,6 @@ import click
 from farthing.cli._context import current_app
 from farthing.errors import CurrencyError, UsageError
 from farthing.jsontext import pretty
-from farthing.ledger.reports import PREFIX
 from farthing.model import BILLED_COST, Period, exact_sum, percent_of
 from farthing.periods import UNDERSTOOD, resolve
 from farthing.query.compare import PREVIOUS, previous
@@ -33,7 +32,7 @@ from farthing.wording import money, signed
 
 if TYPE_CHECKING:
     from farthing.app import App
-    from farthing.query.engines.duckdb import DuckDBEngine
+    from farthing.query.engines import Engine
 
 DRIVERS = 10
 """Bars before the rest is added up in one."""
@@ -109,14 +108,14 @@ def _sides(
         CurrencyError: they are in two currencies.
         UsageError: a period has no data, or the columns cannot be compared.
     """
+    from farthing.asking import Question, open_engine
     from farthing.exported import export_slices
-    from farthing.query.engines.duckdb import DuckDBEngine
 
     if any(name in ("ChargePeriodStart", "BillingPeriodStart", "x_Week") for name in columns):
         raise UsageError("a bar cannot be a day, a week or a month: the two periods have none in common")
     reach = Period(min(before.start, after.start), max(before.end, after.end))
-    slices = export_slices(app, reach)
-    with DuckDBEngine(app.reports_folder(reach, PREFIX), reach, now=app.now, slices=slices) as engine:
+    slices = export_slices(app, reach, local=False)
+    with open_engine(Question(app, reach, tell=lambda line: click.echo(line, err=True))) as engine:
         plain = [engine.run(Query(days, (), tuple(filters), (metric,))) for days in (before, after)]
         for days, one in zip((before, after), plain, strict=True):
             if not one.days_present:
@@ -146,7 +145,7 @@ def _have_quantities(slices: Sequence[ExportSlice]) -> bool:
 
 
 def _asked(
-    engine: "DuckDBEngine",
+    engine: "Engine",
     days: Period,
     columns: Sequence[str],
     filters: Sequence[Filter],

@@ -117,9 +117,11 @@ def command(
     farthing report --period last-month --compare previous --by account
     farthing report --period 2026-Q4 --by month,service --format csv
     """  # noqa: D301 - \b is click's, for lines that stay as they are
+    from msgspec.structs import replace
+
+    from farthing.asking import Question, open_engine
     from farthing.cli._context import current_app
     from farthing.exported import export_slices
-    from farthing.query.engines.duckdb import DuckDBEngine
 
     form = _format(form, as_json=as_json, top=top)
     group_by = parse_by(by) or ("ServiceName",)
@@ -130,13 +132,14 @@ def command(
     days = _days(app, period, start, end, columns, only)
     other = _against(against, days, app.today, top)
     reach = days if other is None else Period(min(days.start, other.start), max(days.end, other.end))
-    slices = () if only == REPORTS else export_slices(app, reach)
+    slices = () if only == REPORTS else export_slices(app, reach, local=False)
     # A lens is asked where no export can tell its column: exports know more, and it beside other columns.
     lens = None if slices and _told_by(slices, columns) else _lens(app, columns)
-    folder = None if only == EXPORTS else app.reports_folder(reach, lens_prefix(lens.name) if lens else PREFIX)
     shown = _with_account_names(group_by) if form == "table" else group_by
-    key = lens.column if lens else "SubAccountId"
-    with DuckDBEngine(folder, reach, key=key, now=app.now, slices=() if lens else slices, only=only) as engine:
+    question = Question(app, reach, only=only, tell=lambda line: click.echo(line, err=True))
+    if lens:
+        question = replace(question, key=lens.column, prefix=lens_prefix(lens.name), with_exports=False)
+    with open_engine(question) as engine:
         # The table shows the largest by the one metric that it has; an engine need not bring all the others then.
         asked = metrics if metrics is not None or form != "table" or top is None else (BILLED_COST,)
         result = engine.run(Query(days, shown, filters, asked, top if form == "table" else None))

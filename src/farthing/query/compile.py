@@ -34,6 +34,22 @@ class Compiled(msgspec.Struct, frozen=True):
         """The statement in a dialect of sqlglot's."""
         return self.expression.sql(dialect)
 
+    def over(self, name: str, relation: str, dialect: str) -> str:
+        """The whole statement in a dialect, over a relation in DuckDB's, its parameters written as literals.
+
+        For engines that take no typed parameters. A text becomes a literal by sqlglot's rules of the dialect.
+        """
+        import sqlglot
+        from sqlglot import exp
+
+        values = [
+            exp.cast(exp.Literal.string(str(value)), "date") if isinstance(value, date) else exp.Literal.string(value)
+            for value in self.parameters
+        ]
+        filled = exp.replace_placeholders(self.expression.copy(), *values)
+        assert isinstance(filled, exp.Select)  # noqa: S101 - it was one
+        return filled.with_(name, as_=sqlglot.parse_one(relation, dialect="duckdb")).sql(dialect)
+
 
 def compile_rows(query: Query, metrics: Sequence[str]) -> Compiled:
     """The query over ``charges``.

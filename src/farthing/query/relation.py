@@ -79,7 +79,8 @@ def amount_of(metric: str, there: bool) -> str:
 
 def between(run: Period, kind: str) -> str:
     """SQL of whether a charge begins within the days; ``kind`` is the column's type."""
-    return f"(ChargePeriodStart >= {kind} '{run.start}' AND ChargePeriodStart < {kind} '{run.end}')"
+    start, end = (f"{kind} '{day}{'' if kind == 'DATE' else ' 00:00:00'}'" for day in (run.start, run.end))
+    return f"(ChargePeriodStart >= {start} AND ChargePeriodStart < {end})"
 
 
 def literal(text: str) -> str:

@@ -32,7 +32,8 @@ class ExportSlice(msgspec.Struct, frozen=True):
     """One provider's bill of one billing account for one billing period, as an engine reads it.
 
     ``days`` runs from the period's first day to the last day with a charge; ``whole`` tells that this is its end.
-    ``first_day`` is of its first charge: a few lie before the period. ``files`` are paths or URLs.
+    ``first_day`` is of its first charge: a few lie before the period. ``files`` are paths or URLs, ``sizes`` their
+    bytes.
     """
 
     provider: str
@@ -43,6 +44,7 @@ class ExportSlice(msgspec.Struct, frozen=True):
     currencies: tuple[str, ...]
     columns: frozenset[str]
     files: tuple[str, ...]
+    sizes: tuple[int, ...] = ()
 
     def has(self, column: str) -> bool:
         """Whether its rows can tell this column apart."""

@@ -335,7 +335,12 @@ class TestManyBills:
 
         together: list[int] = []
         whole = importing._write_together
-        monkeypatch.setattr(importing, "_write_together", lambda *given: together.append(1) or whole(*given))
+
+        def noted(*given):
+            together.append(1)
+            return whole(*given)
+
+        monkeypatch.setattr(importing, "_write_together", noted)
         ledger.take(self.parquet(tmp_path / "a.parquet", self.rows(4_096), order))
         assert [(str(one), one.rows, one.sums["USD"]["BilledCost"]) for one in ledger.slices()] == [
             (f"{month[:7]} of AWS 123456789012", 4_096, Decimal("8387072")) for month in self.MONTHS

@@ -4,26 +4,27 @@ Reports are read into memory when the engine is opened. Exports are read where t
 columns that it needs, and only the row groups whose charges lie in its period.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from farthing.errors import LedgerError
-from farthing.model import Period, same_currency
-from farthing.query.accounts import Names
-from farthing.query.answer import answered, names_of, where_of
+from farthing.model import Period
 from farthing.query.compile import CHARGES, compile_rows, quoted
-from farthing.query.engines.reports import ACCOUNT, connected, days_in, first_line, load_reports
-from farthing.query.model import Day, Query, Result, Row, Whole, metrics_to_sum, result
+from farthing.query.engines.base import ACCOUNT, ChargesEngine, Rows
+from farthing.query.engines.reports import connected, days_in, first_line, load_reports
+from farthing.query.model import Query
 from farthing.query.relation import alike_slices, amount_of, between, charges_of, literal
-from farthing.query.sources import AWS, Choice, ExportSlice, SourceName, choose, ranges
+from farthing.query.sources import AWS, EXPORTS, Choice, ExportSlice, SourceName, ranges
 
-__all__ = ["DuckDBEngine", "days_in"]
+if TYPE_CHECKING:
+    from farthing.asking import Question
+
+__all__ = ["DuckDBEngine", "days_in", "opened"]
 
 
-class DuckDBEngine:
+class DuckDBEngine(ChargesEngine):
     """The charges of one period, ready to be asked; close it or use it with ``with``.
 
     Args:
@@ -49,65 +50,21 @@ class DuckDBEngine:
         slices: Sequence[ExportSlice] = (),
         only: SourceName | None = None,
     ) -> None:
-        self.period = period
-        self._now = now or datetime.now(UTC)
-        self._columns = ("ServiceName", ACCOUNT, "SubAccountName") if key == ACCOUNT else ("ServiceName", key)
-        self._slices = tuple(slices)
-        self._only = only
+        super().__init__(period, key=key, now=now, slices=slices, only=only)
         files = {day: folder / f"{day}.json" for day in days_in(folder) if day in period} if folder else {}
-        self._days: Mapping[date, Day] = {}
-        self._called: Names | None = None
         self._connection = connected()
         try:
-            if files and only != "exports":
-                self._days = load_reports(self._connection, files, key)
+            if files and only != EXPORTS:
+                self.days = load_reports(self._connection, files, key)
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets go of the memory."""
         self._connection.close()
 
-    def run(self, query: Query) -> Result:  # noqa: D102 - the port says it
-        choice = self._chosen(query)
-        compile_rows(query, ())  # first: it refuses unknown columns, data or not
-        metrics = metrics_to_sum(query, choice.days)
-        currency = same_currency((day.currency for day in choice.days if day.selected), where_of(query.period))
-        rows: list[Row] = []
-        whole: Whole | None = None
-        if currency and metrics:
-            rows, whole = answered(query, metrics, choice, self._ask, self._names)
-        return result(query, metrics, rows, currency=currency, days=choice.days, now=self._now, whole=whole)
-
-    def values(self, query: Query, column: str) -> tuple[str, ...]:  # noqa: D102 - the port says it
-        bare = Query(query.period, (column,))
-        choice = self._chosen(bare)
-        if not choice.days:
-            return ()
-        rows, _ = answered(bare, (), choice, self._ask, self._names)
-        return tuple(sorted(str(row.keys[0]) for row in rows if row.keys[0] is not None))
-
-    def _chosen(self, query: Query) -> Choice:
-        if not (self.period.start <= query.period.start and query.period.end <= self.period.end):
-            raise ValueError(f"opened on {self.period}, asked about {query.period}")
-        return choose(query, self._days, self._columns, self._slices, self._only)
-
-    def _names(self) -> Names:
-        if self._called is None:
-            accounts = Query(self.period, (ACCOUNT,))
-            self._called = names_of(self.period, self._chosen(accounts), self._ask)
-        return self._called
-
-    def _ask(self, query: Query, metrics: Sequence[str], choice: Choice) -> list[tuple]:  # type: ignore[type-arg]
+    def ask(self, query: Query, metrics: Sequence[str], choice: Choice) -> Rows:  # noqa: D102 - the base says it
         import duckdb
 
         compiled = compile_rows(query, metrics)
@@ -135,7 +92,7 @@ class DuckDBEngine:
             "x_Week": "CAST(date_trunc('week', ChargePeriodStart) AS DATE)",
             "ProviderName": f"'{AWS}'",
         }
-        there = {metric for day in self._days.values() for metric in day.metrics}
+        there = {metric for day in self.days.values() for metric in day.metrics}
         columns = [f"{derived.get(name, quoted(name))} AS {quoted(name)}" for name in needs]
         columns += [amount_of(metric, metric in there) for metric in metrics]
         condition = " OR ".join(between(run, "DATE") for run in ranges(days))
@@ -154,3 +111,9 @@ def _key_of(column: str, key: str) -> str:
 def _escaped(name: str) -> str:
     """A file's name that DuckDB takes for a name and not for a pattern."""
     return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+
+
+def opened(question: "Question") -> DuckDBEngine:
+    """The default engine over the ledger of a question."""
+    slices = question.slices(local=True)
+    return DuckDBEngine(question.folder(), question.period, slices=slices, **question.options())
