@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools
 CHECKOV := $(VENV)/checkov
 BASELINES := $(VENV)/baselines
+FOCUS := $(VENV)/focus
 ENGINES := $(VENV)/engines
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -23,7 +24,7 @@ test: $(VENV)/.dev  ## unit, contract, golden, Hypothesis and docs tests
 terraform: $(VENV)/.dev $(CHECKOV)/.checkov  ## the deployment's form, types, own tests and a plan of every example; no AWS
 	$(BIN)/python -m pytest -m terraform tests/terraform $(ARGS)
 
-integration: $(VENV)/.dev $(TOOLS)/.tools  ## the zip deployed by Terraform to a local AWS, drills there; foreign tools on the simulator
+integration: $(VENV)/.dev $(TOOLS)/.tools $(FOCUS)/.focus  ## the zip deployed by Terraform to a local AWS, drills there; foreign tools on the simulator
 	$(BIN)/python tools/build_lambda.py
 	$(BIN)/python -m pytest -m integration tests/integration $(ARGS)
 
@@ -103,4 +104,9 @@ $(ENGINES)/.engines: requirements/engines.lock pyproject.toml | $(VENV)/bin/pyth
 	$(BIN)/python -m venv $(ENGINES)
 	$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/engines.lock
 	$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	@touch $@
+
+$(FOCUS)/.focus: requirements/focus.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv $(FOCUS)
+	$(FOCUS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/focus.lock
 	@touch $@

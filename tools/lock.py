@@ -21,6 +21,7 @@ def main() -> None:
         ("--group", "tools", "-o", "requirements/tools.lock"),
         ("--group", "checkov", "-o", "requirements/checkov.lock"),
         ("pyproject.toml", "--group", "engines", "-c", "requirements/dev.lock", "-o", "requirements/engines.lock"),
+        ("--group", "focus", "-o", "requirements/focus.lock"),
         ("--group", "baselines", "-o", "requirements/baselines.lock"),
     ):
         subprocess.run([*COMPILE, *arguments], cwd=ROOT, check=True)

@@ -111,6 +111,18 @@ FOCUS_COLUMNS: Mapping[str, FocusColumn] = {
 }
 """Name -> column, in the order in which they are written. Those with x_ are AWS's or farthing's own."""
 
+FOCUS_1_0 = (
+    *("AvailabilityZone", "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency"),
+    *("BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription"),
+    *("ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart", "CommitmentDiscountCategory"),
+    *("CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountStatus", "CommitmentDiscountType"),
+    *("ConsumedQuantity", "ConsumedUnit", "ContractedCost", "ContractedUnitPrice", "EffectiveCost"),
+    *("InvoiceIssuerName", "ListCost", "ListUnitPrice", "PricingCategory", "PricingQuantity", "PricingUnit"),
+    *("ProviderName", "PublisherName", "RegionId", "RegionName", "ResourceId", "ResourceName", "ResourceType"),
+    *("ServiceCategory", "ServiceName", "SkuId", "SkuPriceId", "SubAccountId", "SubAccountName", "Tags"),
+)
+"""The columns of FOCUS 1.0. https://focus.finops.org/focus-specification/v1-0/"""
+
 SLICE = ("ProviderName", "BillingAccountId", "BillingPeriodStart")
 """What a delivery replaces: one provider's bill of one billing account for one billing period."""
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("farthing.cli.collect", "The daily run: ask, keep, compare, alert."),
     "backfill": ("farthing.cli.backfill", "Bring history into the ledger, priced and confirmed first."),
     "import": ("farthing.cli.import_", "Bring a billing export (FOCUS, CUR) into the ledger."),
+    "export": ("farthing.cli.export", "Write imported charges as FOCUS: Parquet or CSV."),
     "report": ("farthing.cli.report", "What was spent, by whatever you ask."),
     "anomalies": ("farthing.cli.anomalies", "What went otherwise than expected, and its root cause."),
     "explain": ("farthing.cli.explain", "Why a cost changed: a waterfall that adds up to the cent."),

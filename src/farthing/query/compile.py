@@ -84,6 +84,12 @@ def compile_rows(query: Query, metrics: Sequence[str]) -> Compiled:
     return Compiled(select, tuple(parameters))
 
 
+def condition(query: Query) -> tuple[str, Parameters]:
+    """The period and the filters alone, for rows that are not added up: SQL in DuckDB's dialect, and its parameters."""
+    tree, parameters = _condition(query)
+    return tree.sql("duckdb"), parameters
+
+
 def _largest(select: "exp.Select", keys: int, metrics: int, top: int) -> "exp.Select":
     """The largest groups by the first metric, each with the number and the sums of all: one pass over the data."""
     from sqlglot import exp

@@ -79,7 +79,7 @@ class ChargesEngine(ABC):
         rows: list[Row] = []
         whole: Whole | None = None
         if currency and metrics:
-            rows, whole = answered(query, metrics, choice, self.ask, self._names)
+            rows, whole = answered(query, metrics, choice, self.ask, self.names)
         return result(query, metrics, rows, currency=currency, days=choice.days, now=self._now, whole=whole)
 
     def values(self, query: Query, column: str) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ class ChargesEngine(ABC):
         choice = self._chosen(bare)
         if not choice.days:
             return ()
-        rows, _ = answered(bare, (), choice, self.ask, self._names)
+        rows, _ = answered(bare, (), choice, self.ask, self.names)
         return tuple(sorted(str(row.keys[0]) for row in rows if row.keys[0] is not None))
 
     def _chosen(self, query: Query) -> Choice:
@@ -96,7 +96,8 @@ class ChargesEngine(ABC):
             raise ValueError(f"opened on {self.period}, asked about {query.period}")
         return choose(query, self.days, self._columns, self._slices, self._only)
 
-    def _names(self) -> Names:
+    def names(self) -> Names:
+        """What each account is called."""
         if self._called is None:
             accounts = Query(self.period, (ACCOUNT,))
             self._called = names_of(self.period, self._chosen(accounts), self.ask)
