@@ -61,7 +61,10 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run goes by. Every field has a row in :data:`SETTINGS`, except ``thresholds`` (farthing.toml only)."""
+    """What a run goes by. Every field has a row in :data:`SETTINGS`, except those of farthing.toml only.
+
+    These are ``thresholds``, and ``allocations`` as they stand there: the one command that uses them reads them.
+    """
 
     bucket_name: str | None = None
     prefix: str = ""
@@ -92,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     athena_price: Decimal = Decimal(5)
     today: date | None = None
     thresholds: tuple[ThresholdRule, ...] = ()
+    allocations: tuple[Any, ...] = ()
 
 
 def _text(text: str) -> str:
@@ -282,10 +286,14 @@ def load(
     for key, value in _parse_toml(toml, toml_name, problems).items():
         if key == "thresholds":
             values["thresholds"] = parse_rules(value, toml_name, problems)
+        elif key == "allocations":
+            values["allocations"] = tuple(value) if isinstance(value, list) else (value,)
         elif key in _KEYS:
             _take(_KEYS[key], _as_text(value), f"{key} in {toml_name}", values, problems)
         else:
-            problems.append(f"{toml_name} has an unknown key {key!r}{nearest(key, [*_KEYS, 'thresholds'])}")
+            problems.append(
+                f"{toml_name} has an unknown key {key!r}{nearest(key, [*_KEYS, 'thresholds', 'allocations'])}"
+            )
     for setting in SETTINGS:
         text = environment.get(setting.name, "").strip()
         if text:

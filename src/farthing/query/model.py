@@ -9,7 +9,7 @@ what everybody calls it: ``SHORT_NAMES``.
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -335,16 +335,8 @@ def result(
     now: datetime,
     whole: Whole | None = None,
 ) -> Result:
-    """Puts an engine's rows in their order: days, then the first metric from the largest down, then names."""
-    date_columns = [index for index, name in enumerate(query.group_by) if is_day(name)]
-    name_columns = [index for index, name in enumerate(query.group_by) if not is_day(name)]
-
-    def place(row: Row) -> tuple[object, ...]:
-        dates = tuple(row.keys[index] for index in date_columns)
-        names = tuple((row.keys[index] is None, row.keys[index] or "") for index in name_columns)
-        return dates, (row.amounts[0].copy_negate() if row.amounts else ZERO), names
-
-    ordered = tuple(sorted(rows, key=place))
+    """Puts an engine's rows in their order, see :func:`in_place`."""
+    ordered = tuple(sorted(rows, key=in_place(query.group_by)))
     present = tuple(sorted({day.day for day in days}))
     selected = [day for day in days if day.selected]
     lacking = {metric: len({day.day for day in selected if metric not in day.metrics}) for metric in metrics}
@@ -368,6 +360,22 @@ def result(
         days_lacking={metric: count for metric, count in lacking.items() if count},
         days_from={source: tuple(sorted({day.day for day in days if day.source == source})) for source in sources},
     )
+
+
+def in_place(columns: Sequence[str]) -> Callable[[Row], tuple[object, ...]]:
+    """The order of rows: days, then the first metric from the largest down, then names; no name comes last."""
+    dates = [index for index, name in enumerate(columns) if is_day(name)]
+    names = [index for index, name in enumerate(columns) if not is_day(name)]
+
+    def place(row: Row) -> tuple[object, ...]:
+        keys = row.keys
+        return (
+            [keys[index] for index in dates],
+            row.amounts[0].copy_negate() if row.amounts else ZERO,
+            [(keys[index] is None, keys[index] or "") for index in names],
+        )
+
+    return place
 
 
 def parse_by(texts: Iterable[str]) -> tuple[str, ...]:
