@@ -286,6 +286,57 @@ class BreakdownRow(msgspec.Struct, frozen=True):
         return None if self.usual is None else exact_difference(self.amount, self.usual)
 
 
+class Estimate(msgspec.Struct, frozen=True):
+    """What a sum of money is expected to be: its mean, and the bounds that hold it in 80 and in 95 of 100 cases."""
+
+    mean: Decimal
+    lo80: Decimal
+    hi80: Decimal
+    lo95: Decimal
+    hi95: Decimal
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a signal found and that people may want to know; the policy makes alerts of signals.
+
+    Amounts are in ``currency`` and of ``metric``.
+
+    Attributes:
+        kind: what found it: 'anomaly', 'budget', 'credits', 'restatement'.
+        rule: as a person names it: a budget's name and mark, 'anomalies'.
+        scope: what it is about.
+        day: the newest UTC day that it is about.
+        since: the day that stands for it in its alert's id, so that it is told once: an incident's first day, the
+            first day of a budget's period, a restated day.
+        actual: what was, or is expected to be, spent.
+        threshold: what it was held against: a budget's mark, the upper (or lower) bound of what was expected.
+        overage: ``actual - threshold``; negative where it fell short of a lower bound.
+        overage_percent: of ``threshold``, to a tenth; None where that is not positive.
+        expected: what was expected, where the signal knows it.
+        month_end: what it means by the month's end, in money, where the signal knows it.
+        reason: the arithmetic in a sentence.
+        cause: where it comes from, in words; '' where nothing is known.
+        incident: the id of the incident that it tells of, '' for none.
+    """
+
+    kind: str
+    rule: str
+    scope: Scope
+    day: date
+    since: date
+    currency: str
+    metric: str
+    actual: Decimal
+    threshold: Decimal
+    overage: Decimal
+    overage_percent: Decimal | None
+    expected: Decimal | None = None
+    month_end: Decimal | None = None
+    reason: str
+    cause: str = ""
+    incident: str = ""
+
+
 SUMMARY = "summary"
 """The kind of the message of a quiet day."""
 
