@@ -254,14 +254,15 @@ def largest_rows(result: Result, top: int) -> Result:
 def divide(amount: Decimal, weights: Mapping[str, Decimal]) -> dict[str, Decimal]:
     """An amount by weights, exact to the last of 18 decimals: the largest remainders get the units left over."""
     total = exact_sum(weights.values())
+    size = amount.copy_abs()  # abs() would round to the 28 digits of the common context
     parts: dict[str, Decimal] = {}
     remainders: list[tuple[Decimal, str]] = []
     for name, weight in weights.items():
-        share = _DOWN.divide(_DOWN.multiply(abs(amount), weight), total)
+        share = _DOWN.divide(_DOWN.multiply(size, weight), total)
         kept = _DOWN.quantize(share, UNIT)
         parts[name] = kept
         remainders.append((_DOWN.subtract(share, kept), name))
-    left = int(_DOWN.divide(exact_difference(abs(amount), exact_sum(parts.values())), UNIT))
+    left = int(_DOWN.divide(exact_difference(size, exact_sum(parts.values())), UNIT))
     remainders.sort(key=lambda one: (-one[0], one[1]))
     for _, name in remainders[:left]:
         parts[name] = EXACT.add(parts[name], UNIT)
