@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import artifact, daily_run, imports, in_lambda, series
+from bench import artifact, daily_run, imports, in_lambda, queries, series
 
 
 def main() -> None:
@@ -16,12 +16,14 @@ def main() -> None:
         in_lambda.main(("small",), rounds=1)
         series.main(("small",), rounds=1)
         imports.main(((20_000, "parquet"), (20_000, "csv")), rounds=1)
+        queries.main((20_000,), rounds=1)
         artifact.main(rounds=1)
     else:
         daily_run.main(("small", "medium", "large"), rounds=arguments.rounds)
         in_lambda.main(("small", "medium"), rounds=arguments.rounds)
         series.main(("small", "medium", "large"), rounds=arguments.rounds)
         imports.main(((1_000_000, "parquet"), (1_000_000, "csv")), rounds=arguments.rounds)
+        queries.main((1_000_000,), rounds=arguments.rounds)
         artifact.main(rounds=arguments.rounds)
 
 
