@@ -37,7 +37,7 @@ class Rule(msgspec.Struct, frozen=True):
 class Allocated(msgspec.Struct, frozen=True):
     """What a rule did: the amounts that it took, in the order of the result's metrics, and who was given which part.
 
-    ``parts`` are of the first metric, in percent to a tenth.
+    ``parts`` are of the first metric, in percent to a tenth, the largest first.
     """
 
     rule: Rule
@@ -199,7 +199,8 @@ def _give(
             given[keys] = tuple(map(EXACT.add, given.get(keys, (ZERO,) * len(added)), added))
     first = weights[0] if weights else {}
     total = exact_sum(first.values())
-    parts = {name: percent_of(weight, total) for name, weight in sorted(first.items())}
+    largest_first = sorted(first.items(), key=lambda one: (-one[1], one[0]))
+    parts = {name: percent_of(weight, total) for name, weight in largest_first}
     amounts = tuple(exact_sum(row.amounts[metric] for row in part.rows) for metric in range(len(whole.metrics)))
     return Allocated(rule, amounts, parts)
 
