@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# A law holds or does not; how long one example took says how busy the machine was.
+settings.register_profile("farthing", deadline=None)
+settings.load_profile("farthing")
 
 
 @pytest.fixture(autouse=True)
