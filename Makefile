@@ -9,16 +9,20 @@ FOCUS := $(VENV)/focus
 ENGINES := $(VENV)/engines
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# The dashboard's script and stylesheet; git does not keep them. Node is fetched where there is none.
+ASSETS := src/farthing/dashboard/static/source.sha256
+FRONTEND := frontend/package.json frontend/package-lock.json frontend/build.py $(wildcard frontend/src/*)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test terraform integration lint format types bench bench-large engines package state docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.run  ## the main job on a simulated organisation: no AWS, no account, no key
+demo: $(VENV)/.run $(ASSETS)  ## the main job on a simulated organisation: no AWS, no account, no key
 	$(BIN)/farthing demo $(ARGS)
 
-test: $(VENV)/.dev  ## unit, contract, golden, Hypothesis and docs tests
+test: $(VENV)/.dev $(ASSETS)  ## unit, contract, golden, Hypothesis and docs tests
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration and not terraform and not engines" $(ARGS)
 
 terraform: $(VENV)/.dev $(CHECKOV)/.checkov  ## the deployment's form, types, own tests and a plan of every example; no AWS
@@ -65,6 +69,10 @@ lock: $(VENV)/.dev  ## pins every dependency anew from pyproject.toml
 
 clean:  ## takes away what the other targets made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(ASSETS): $(FRONTEND) | $(VENV)/bin/python
+	$(BIN)/python frontend/build.py
+	@touch $@
 
 # The stamps: a new lock or a new pyproject.toml installs anew, nothing else does.
 $(VENV)/bin/python:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("farthing.cli.export", "Write imported charges as FOCUS: Parquet or CSV."),
     "report": ("farthing.cli.report", "What was spent, by whatever you ask."),
     "anomalies": ("farthing.cli.anomalies", "What went otherwise than expected, and its root cause."),
+    "dashboard": ("farthing.cli.dashboard", "The ledger in a browser."),
     "explain": ("farthing.cli.explain", "Why a cost changed: a waterfall that adds up to the cent."),
     "reconcile": ("farthing.cli.reconcile", "Prove the stored totals against an independent ungrouped query."),
     "doctor": ("farthing.cli.doctor", "Configuration, access, reachability, freshness: each ok or how to mend it."),

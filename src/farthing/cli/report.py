@@ -1,17 +1,15 @@
 """``farthing report``: what was spent, for people (a table) and for machines (JSON, CSV, Markdown)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from farthing.ledger.reports import PREFIX, lens_prefix
 from farthing.model import BILLED_COST, Period
 from farthing.periods import UNDERSTOOD, resolve
-from farthing.query.allocation import Allocated, Rule, largest_rows, overlaps, parse_allocations, questions
-from farthing.query.allocation import allocate as allocated_of
+from farthing.query.allocation import Allocated
 from farthing.query.compare import PREVIOUS, Comparison, compared, previous
 from farthing.query.documents import (
     as_csv,
@@ -26,17 +24,12 @@ from farthing.query.documents import (
 from farthing.query.model import Filter, Query, Result, label_of, parse_by, parse_metrics, parse_where
 from farthing.query.sources import EXPORTS, REPORTS, SourceName
 from farthing.query.unit_costs import Quantities, parse_quantities, unit_costs
-from farthing.sources.lenses import Lens, lens_of
 from farthing.wording import several
 
 if TYPE_CHECKING:
-    from farthing.app import App
     from farthing.query.engines import Engine
-    from farthing.query.sources import ExportSlice
 
 DEFAULT_PERIOD = "30d"
-FIRST_DAY = date(2006, 1, 1)
-"""Before any AWS bill: where ``--period all`` starts to look."""
 
 
 @click.command("report", short_help="What was spent.")
@@ -124,31 +117,24 @@ def command(
     farthing report --period last-month --compare previous --by account
     farthing report --period 2026-Q4 --by month,service --format csv
     """  # noqa: D301 - \b is click's, for lines that stay as they are
-    from msgspec.structs import replace
-
-    from farthing.asking import Question, open_engine
+    from farthing.asking import open_engine
     from farthing.cli._context import current_app
-    from farthing.exported import export_slices
+    from farthing.reporting import answered, days_of, question_of, rules
 
     form = _format(form, as_json=as_json, top=top)
     group_by = parse_by(by) or ("ServiceName",)
     filters = parse_where(" ".join(where))
     metrics = parse_metrics(metric)
     app = current_app()
-    rules = _rules(app, allocate)
+    by_rule = rules(app, allocate)
     quantities = _quantities(per, against, top, allocate)
     columns = [*group_by, *(term.column for term in filters)]
-    columns += [term.column for rule in rules for term in rule.where]
-    days = _days(app, period, start, end, columns, only)
+    columns += [term.column for rule in by_rule for term in rule.where]
+    days = days_of(app, period, start, end, columns, only)
     other = _against(against, days, app.today, top)
     reach = days if other is None else Period(min(days.start, other.start), max(days.end, other.end))
-    slices = () if only == REPORTS else export_slices(app, reach, local=False)
-    # A lens is asked where no export can tell its column: exports know more, and it beside other columns.
-    lens = None if slices and _told_by(slices, columns) else _lens(app, columns)
+    question = question_of(app, reach, columns, only, tell=lambda line: click.echo(line, err=True))
     shown = _with_account_names(group_by) if form == "table" and not quantities else group_by
-    question = Question(app, reach, only=only, tell=lambda line: click.echo(line, err=True))
-    if lens:
-        question = replace(question, key=lens.column, prefix=lens_prefix(lens.name), with_exports=False)
     with open_engine(question) as engine:
         if quantities is not None:
             _put_units(engine, Query(days, shown, filters, metrics), quantities, form, app.today)
@@ -156,11 +142,11 @@ def command(
         # The table shows the largest by the one metric that it has; an engine need not bring all the others then.
         asked = metrics if metrics is not None or form != "table" or top is None else (BILLED_COST,)
         query = Query(days, shown, filters, asked, top if form == "table" else None)
-        result, allocated = _answered(engine, query, rules)
+        result, allocated = answered(engine, query, by_rule)
         hints = _no_match(engine, result, filters)
         comparison = None
         if other is not None:
-            comparison = compared(result, _answered(engine, Query(other, shown, filters, asked), rules)[0])
+            comparison = compared(result, answered(engine, Query(other, shown, filters, asked), by_rule)[0])
     _warn([*hints, *warnings_of(result, app.today)])
     if comparison is not None:
         _warn(warnings_of(comparison.before, app.today))
@@ -186,51 +172,6 @@ def _put(result: Result, allocated: Sequence[Allocated], form: str, *, asked: bo
         click.echo(as_csv(result), nl=False)
     else:
         click.echo(as_markdown(result), nl=False)
-
-
-def _rules(app: "App", names: Sequence[str]) -> tuple[Rule, ...]:
-    """The allocations that are asked for.
-
-    Raises:
-        SettingsError: what farthing.toml says of them is wrong.
-        UsageError: there is none of that name.
-    """
-    from farthing.errors import UsageError
-    from farthing.settings import nearest
-
-    if not names:
-        return ()
-    rules = {rule.name: rule for rule in parse_allocations(app.settings.allocations, "farthing.toml")}
-    if names == ("all",) and rules:
-        return tuple(rules.values())
-    for name in names:
-        if name not in rules:
-            known = f": there are {', '.join(rules)}" if rules else ": farthing.toml has no [[allocations]]"
-            raise UsageError(f"there is no allocation {name!r}{nearest(name, list(rules)) or known}")
-    return tuple(rules[name] for name in dict.fromkeys(names))
-
-
-def _answered(engine: "Engine", query: Query, rules: Sequence[Rule]) -> tuple[Result, tuple[Allocated, ...]]:
-    """The answer, with shared costs divided by the rules.
-
-    Raises:
-        UsageError: two rules take the same charges, or one has nobody to give to.
-    """
-    from farthing.errors import UsageError
-
-    if not rules:
-        return engine.run(query), ()
-    asked = questions(query, rules)
-    whole = engine.run(Query(query.period, query.group_by, query.filters, query.metrics))
-    for one, other, both in overlaps(query, rules):
-        if engine.run(both).rows:
-            raise UsageError(
-                f"the allocations {one.name!r} and {other.name!r} take the same charges: make one leave out the other's"
-            )
-    exact = [Query(query.period, query.group_by, one.shared.filters, whole.metrics) for one in asked]
-    shared = [(one.rule, engine.run(part)) for one, part in zip(asked, exact, strict=True)]
-    result, allocated = allocated_of(whole, shared)
-    return (result if query.top is None else largest_rows(result, query.top)), allocated
 
 
 def _quantities(path: Path | None, against: str | None, top: int | None, allocate: Sequence[str]) -> Quantities | None:
@@ -309,60 +250,6 @@ def _format(form: str | None, *, as_json: bool, top: int | None) -> str:
     if top is not None and form != "table":
         raise UsageError(f"--top shortens the table for people; leave it away with --format {form}")
     return form
-
-
-def _lens(app: "App", columns: Iterable[str]) -> Lens | None:
-    """The lens that has all these columns, None if the daily reports have them.
-
-    Raises:
-        UsageError: no reports have all of them, or the ledger does not keep the lens.
-    """
-    from farthing.errors import UsageError
-
-    named = dict.fromkeys(columns)
-    lenses = list(filter(None, map(lens_of, named)))
-    if not lenses:
-        return None
-    accounts = [column for column in named if column in ("SubAccountId", "SubAccountName")]
-    if len(lenses) > 1 or accounts:
-        others = [*(lens.spelled for lens in lenses), *(label_of(column).lower() for column in accounts)]
-        raise UsageError(
-            f"no report tells {' and '.join(others)} together: Cost Explorer groups by two keys, and one of them is "
-            "the service; ask for one of them at a time"
-        )
-    (lens,) = lenses
-    if not any(app.store.keys(lens_prefix(lens.name))):
-        raise UsageError(
-            f"the ledger does not keep the lens {lens.spelled}: set FARTHING_LENSES={lens.spelled} for the next runs, "
-            "and `farthing backfill` brings its history ($0.01 a page)"
-        )
-    return lens
-
-
-def _told_by(slices: "Sequence[ExportSlice]", columns: Iterable[str]) -> bool:
-    """Whether some export tells each of these columns."""
-    return all(any(one.has(column) for one in slices) for column in columns)
-
-
-def _days(
-    app: "App", period: str | None, start: str | None, end: str | None, columns: Iterable[str], only: SourceName | None
-) -> Period:
-    """The period that is asked for; all of it is what the ledger has, of reports and of exports."""
-    if period is None or period.strip().lower() != "all" or start or end:
-        return resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
-    from farthing.exported import exported_days
-    from farthing.query.engines.duckdb import days_in
-
-    everything = Period(FIRST_DAY, app.today)
-    exported = None if only == REPORTS else exported_days(app)
-    lenses = [] if exported else [lens for lens in map(lens_of, dict.fromkeys(columns)) if lens]
-    found: list[date] = []
-    if only != EXPORTS:
-        prefix = lens_prefix(lenses[0].name) if len(lenses) == 1 else PREFIX
-        found = [day for day in days_in(app.reports_folder(everything, prefix)) if day in everything]
-    firsts = [*found[:1], *([exported.start] if exported else [])]
-    lasts = [*(day + timedelta(days=1) for day in found[-1:]), *([exported.end] if exported else [])]
-    return Period(min(firsts), max(lasts)) if firsts else Period(app.today, app.today)
 
 
 def _with_account_names(group_by: tuple[str, ...]) -> tuple[str, ...]:

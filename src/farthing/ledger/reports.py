@@ -68,7 +68,27 @@ class Head(msgspec.Struct, frozen=True):
     totals: Mapping[str, Decimal]
 
 
+class _WireEarlier(msgspec.Struct, frozen=True):
+    seen_at: datetime
+    totals: dict[str, str]
+
+
+class _WireOutline(_WireHead, frozen=True):
+    estimated: bool
+    collected_at: datetime
+    revisions: list[_WireEarlier] = []
+
+
+class Outline(Head, frozen=True, kw_only=True):
+    """A day's totals without its rows, with when they were seen and what they were before, oldest first."""
+
+    estimated: bool
+    collected_at: datetime
+    earlier: tuple[tuple[datetime, Mapping[str, Decimal]], ...]
+
+
 _decoder = msgspec.json.Decoder(_WireReport)
+_outline_decoder = msgspec.json.Decoder(_WireOutline)
 _head_decoder = msgspec.json.Decoder(_WireHead)
 
 
@@ -322,6 +342,21 @@ class Reports:
                 if stored is not None:
                     wire = _head_decoder.decode(stored.data)
                     yield Head(wire.date, wire.currency, _amounts(wire.totals))
+
+    def outlines(self, days: Iterable[date]) -> Iterator[Outline]:
+        """As :meth:`heads`, with each day's earlier totals."""
+        for stored in self._store.read_many(key_of(day, self._prefix) for day in days):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, AmountError):
+                if stored is not None:
+                    wire = _outline_decoder.decode(stored.data)
+                    yield Outline(
+                        wire.date,
+                        wire.currency,
+                        _amounts(wire.totals),
+                        estimated=wire.estimated,
+                        collected_at=wire.collected_at,
+                        earlier=tuple((one.seen_at, _amounts(one.totals)) for one in wire.revisions),
+                    )
 
     def newest(self, today: date) -> DailyReport | None:
         """The newest report that can be read, None on an empty ledger.

@@ -1,0 +1,20 @@
+// Starts what the page has.
+
+import { Explorer } from "./explorer.js";
+import { Source } from "./source.js";
+import { follow } from "./follow.js";
+import { pages } from "./pages.js";
+
+const source = new Source();
+const single = document.body.dataset.single === "yes";
+
+function start() {
+  for (const root of document.querySelectorAll("[data-page]")) {
+    const name = root.dataset.page;
+    if (name === "explorer") new Explorer(root, source, single ? name : "").start();
+  }
+  if (single) pages();
+  follow(source.meta);
+}
+
+start();

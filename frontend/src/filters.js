@@ -1,0 +1,69 @@
+// The filter panel: for each column of the cube, its values with a search, each to be included or left out.
+
+import { h } from "./dom.js";
+import { nameOf } from "./cube.js";
+
+const MOST = 200;
+
+export class FilterPanel {
+  constructor(panel, button, changed) {
+    this.panel = panel;
+    this.button = button;
+    this.changed = changed;
+    this.column = null;
+    this.text = "";
+    button.addEventListener("click", () => this.toggle(panel.hidden));
+    panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { this.toggle(false); button.focus(); }
+    });
+  }
+
+  toggle(open) {
+    this.panel.hidden = !open;
+    this.button.setAttribute("aria-expanded", String(open));
+    if (open) { this.draw(); this.panel.querySelector("input")?.focus(); }
+  }
+
+  show(cube, filters) {
+    this.cube = cube;
+    this.filters = filters;
+    this.button.querySelector("[data-part=filter-count]").textContent = filters.length ? ` (${filters.length})` : "";
+    if (!this.panel.hidden) this.draw(true);
+  }
+
+  draw(keep = false) {
+    const { cube } = this;
+    const place = Math.max(0, cube.dims.findIndex((dim) => dim.column === this.column));
+    const dim = cube.dims[place];
+    this.column = dim.column;
+    const focused = keep && document.activeElement?.dataset.key;
+    const tabs = cube.dims.map((one) => h("button", { type: "button", ariaPressed: String(one === dim), onclick: () => { this.column = one.column; this.text = ""; this.draw(); } }, one.label));
+    const search = h("input", { type: "search", value: this.text, placeholder: `Search ${dim.label.toLowerCase()}`, ariaLabel: `Search ${dim.label.toLowerCase()}`, oninput: (event) => { this.text = event.target.value; list.replaceChildren(...this.items(dim, place)); } });
+    search.dataset.key = "search";
+    const list = h("ul", { class: "filter-list" }, this.items(dim, place));
+    this.panel.replaceChildren(h("div", { class: "segments", role: "group", ariaLabel: "Column" }, tabs), search, list,
+      h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => this.changed(this.filters.filter((one) => one.column !== dim.column)) }, "Clear"), h("button", { type: "button", onclick: () => { this.toggle(false); this.button.focus(); } }, "Done")));
+    if (focused) [...this.panel.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused)?.focus();
+  }
+
+  items(dim, place) {
+    const wanted = this.text.trim().toLowerCase();
+    const found = this.cube.rank[place].filter((value) => !wanted || nameOf(dim, value).toLowerCase().includes(wanted));
+    if (!found.length) return [h("li", { class: "muted" }, "Nothing of that name")];
+    return found.slice(0, MOST).map((value) => {
+      const text = dim.values[value] ?? "";
+      const has = (exclude) => this.filters.some((one) => one.column === dim.column && one.value === text && one.exclude === exclude);
+      const button = (exclude, sign, label) => {
+        const one = h("button", { type: "button", class: "sign", ariaPressed: String(has(exclude)), ariaLabel: `${label} ${nameOf(dim, value)}`, title: label, onclick: () => this.put(dim.column, text, exclude, has(exclude)) }, sign);
+        one.dataset.key = `${exclude}${text}`;
+        return one;
+      };
+      return h("li", {}, button(false, "+", "Only"), button(true, "−", "Without"), h("span", {}, nameOf(dim, value)));
+    });
+  }
+
+  put(column, value, exclude, off) {
+    const others = this.filters.filter((one) => one.column !== column || one.value !== value);
+    this.changed(off ? others : [...others, { column, value, exclude }]);
+  }
+}

@@ -1,0 +1,89 @@
+// Where the cube comes from: the live server, a script beside the page, or a block in it.
+
+import { addMetrics, decode, dimOf } from "./cube.js";
+import { json } from "./dom.js";
+
+const waiting = {};
+window.farthingData = (name, value) => {
+  if (waiting[name]) waiting[name](value);
+};
+
+function script(name, file) {
+  return new Promise((resolve, reject) => {
+    waiting[name] = resolve;
+    const element = document.createElement("script");
+    element.src = file;
+    element.onerror = () => reject(new Error(`${file} is missing: write the site anew with farthing site`));
+    document.head.append(element);
+  });
+}
+
+export async function ask(url, signal) {
+  let answer;
+  try {
+    answer = await fetch(url, { signal, headers: { Accept: "application/json" } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("farthing's server does not answer: start it again with farthing dashboard");
+  }
+  const body = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
+  if (!answer.ok) throw new Error(body.error || `the server answered ${answer.status}`);
+  return body;
+}
+
+export class Source {
+  constructor() {
+    this.meta = json("farthing-source") || { mode: "none" };
+    this.cube = null;
+    this.loading = null;
+    this.last = null;
+  }
+
+  get live() {
+    return this.meta.mode === "live";
+  }
+
+  base() {
+    this.loading = this.loading || this.fetchBase();
+    return this.loading;
+  }
+
+  async fetchBase() {
+    let document;
+    if (this.live) document = await ask(`${this.meta.url}?${this.baseQuery(this.meta.base)}`);
+    else if (this.meta.mode === "static") document = await script("cube", this.meta.files.cube);
+    else document = json("farthing-cube");
+    this.cube = decode(document);
+    return this.cube;
+  }
+
+  baseQuery(metrics, by) {
+    const query = new URLSearchParams({ start: this.meta.start, end: this.meta.end });
+    metrics.forEach((metric) => query.append("metric", metric));
+    (by || []).forEach((column) => query.append("by", column));
+    return query;
+  }
+
+  // The cube that can answer: the page's own, or, live, one that the server makes for this question.
+  async cubeFor({ metric, by, filters, from, to }, signal) {
+    const cube = await this.base();
+    const columns = [...new Set([by, ...filters.map((one) => one.column)])].filter(Boolean);
+    const own = columns.every((column) => dimOf(cube, column) >= 0) && (from >= cube.start || !this.live || from < this.meta.firstDay && cube.start <= this.meta.firstDay);
+    if (own) {
+      if (!cube.metrics.has(metric)) await this.more(cube, metric);
+      return cube;
+    }
+    if (!this.live) throw new Error(`this page's data does not tell ${columns.join(" and ")}; the live dashboard does`);
+    const query = new URLSearchParams({ start: new Date(from * 864e5).toISOString().slice(0, 10), end: new Date(to * 864e5).toISOString().slice(0, 10), metric });
+    columns.forEach((column) => query.append("by", column));
+    const url = `${this.meta.url}?${query}`;
+    if (!this.last || this.last.url !== url) this.last = { url, cube: decode(await ask(url, signal)) };
+    return this.last.cube;
+  }
+
+  async more(cube, metric) {
+    if (this.live) addMetrics(cube, await ask(`${this.meta.url}?${this.baseQuery([metric])}`));
+    else if (this.meta.mode === "static" && this.meta.files.more) addMetrics(cube, await script("more", this.meta.files.more));
+    if (!cube.metrics.has(metric)) throw new Error(`the data does not tell ${metric}`);
+  }
+}

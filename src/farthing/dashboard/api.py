@@ -1,0 +1,204 @@
+"""The HTTP API: the parameters of each address, its answers, and the OpenAPI document made from both."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_type_hints
+
+import msgspec
+
+from farthing import __version__
+from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, Pages
+from farthing.dashboard.views.cube import Cube
+from farthing.dashboard.views.data import DataPage
+from farthing.errors import UsageError
+from farthing.jsontext import encode
+from farthing.model import Period
+from farthing.periods import resolve
+from farthing.query.compare import PREVIOUS, compared, previous
+from farthing.query.documents import as_json_text, compared_as_json
+from farthing.query.model import Query, parse_by, parse_metrics, parse_where
+from farthing.query.sources import SourceName
+from farthing.reporting import DEFAULT_PERIOD, days_of
+from farthing.settings import nearest
+
+
+class ReportAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As the options of `farthing report`; what may be repeated there may be repeated here."""
+
+    period: str | None = None
+    start: str | None = None
+    end: str | None = None
+    by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    metric: tuple[str, ...] = ()
+    compare: str | None = None
+    source: SourceName | None = None
+
+
+class CubeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Costs by day and the columns ``by``, in a coding that adds up exactly."""
+
+    start: str | None = None
+    end: str | None = None
+    period: str | None = None
+    by: tuple[str, ...] = BASE_COLUMNS
+    where: tuple[str, ...] = ()
+    metric: tuple[str, ...] = ()
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No parameters."""
+
+
+class State(msgspec.Struct, frozen=True):
+    """Names the ledger's state: it changes when there are new figures."""
+
+    version: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong, where, and what to do, in one line."""
+
+    error: str
+
+
+class Route(msgspec.Struct, frozen=True):
+    """An address of the API: what it takes, what it answers (None: see ``says``), and who answers."""
+
+    path: str
+    says: str
+    asked: type[msgspec.Struct]
+    answers: type[msgspec.Struct] | None
+    answer: Callable[[Pages, Any], bytes]
+
+
+def report(pages: Pages, asked: ReportAsked) -> bytes:
+    """Exactly what `farthing report --json` answers."""
+    app = pages.reading.app
+    group_by = parse_by(asked.by) or ("ServiceName",)
+    filters = parse_where(" ".join(asked.where))
+    metrics = parse_metrics(asked.metric)
+    columns = [*group_by, *(term.column for term in filters)]
+    days = days_of(app, asked.period, asked.start, asked.end, columns, asked.source)
+    query = Query(days, group_by, filters, metrics)
+    ask = pages.reading.ask
+    if asked.compare is None:
+        return (as_json_text(ask(query, asked.source)) + "\n").encode()
+    against = asked.compare.strip().lower()
+    other = previous(days) if against == PREVIOUS else resolve(asked.compare, today=app.today, default="")
+    before = Query(other, group_by, filters, metrics)
+    return (compared_as_json(compared(ask(query, asked.source), ask(before, asked.source))) + "\n").encode()
+
+
+def cube(pages: Pages, asked: CubeAsked) -> bytes:
+    """A cube for the page."""
+
+    def make() -> bytes:
+        everything = pages.reading.everything()
+        period = resolve(asked.period, asked.start, asked.end, today=pages.reading.app.today, default=DEFAULT_PERIOD)
+        start = min(max(period.start, everything.start), everything.end)
+        inside = Period(start, max(start, min(period.end, everything.end)))
+        columns = tuple(name for name in parse_by(asked.by) if name != "ChargePeriodStart")
+        made = pages.cube(inside, columns, parse_metrics(asked.metric), parse_where(" ".join(asked.where)))
+        if sum(made.cells) > MOST_CELLS:
+            raise UsageError(
+                f"by {' and '.join(columns)} there are more than {MOST_CELLS:,} amounts in {period}: ask for fewer "
+                "days, one column, or a filter"
+            )
+        return msgspec.json.encode(made)
+
+    return pages.reading.kept(("cube", asked), make)
+
+
+def data(pages: Pages, asked: Nothing) -> bytes:
+    """What the Data page shows."""
+    del asked
+    return encode(pages.data())
+
+
+def state(pages: Pages, asked: Nothing) -> bytes:
+    """Whether anything changed."""
+    del asked
+    return encode(State(pages.reading.version()))
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/api/v1/report", "What `farthing report --json` answers", ReportAsked, None, report),
+    Route("/api/v1/cube", "Costs by day for a page to group by itself", CubeAsked, Cube, cube),
+    Route("/api/v1/data", "Coverage, restatements, runs", Nothing, DataPage, data),
+    Route("/api/v1/state", "The state of the ledger", Nothing, State, state),
+)
+
+
+def parsed(pairs: Sequence[tuple[str, str]], type_: type[msgspec.Struct]) -> Any:
+    """An address's parameters as its struct.
+
+    Raises:
+        UsageError: one is unknown, is given twice, or is not what it should be.
+    """
+    hints = get_type_hints(type_)
+    found: dict[str, Any] = {}
+    for name, text in pairs:
+        if name not in hints:
+            listed = ", ".join(hints) or "none"
+            raise UsageError(f"{name!r} is no parameter here{nearest(name, list(hints)) or f': there are {listed}'}")
+        if "tuple" in str(hints[name]):
+            found.setdefault(name, []).append(text)
+        elif name in found:
+            raise UsageError(f"{name!r} is given twice")
+        else:
+            found[name] = text
+    try:
+        return msgspec.convert(found, type_)
+    except msgspec.ValidationError as error:
+        raise UsageError(str(error)) from error
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of :data:`ROUTES`."""
+    types = [route.answers for route in ROUTES if route.answers] + [Problem]
+    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "farthing", "version": __version__, "description": "What the ledger tells. Reads only."},
+        "paths": {route.path: {"get": _operation(route)} for route in ROUTES},
+        "components": {"schemas": components},
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    answer: Mapping[str, Any] = {"type": "object"}
+    if route.answers:
+        answer = {"$ref": f"#/components/schemas/{route.answers.__name__}"}
+    problem = {
+        "description": "What is wrong",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    fields = msgspec.structs.fields(route.asked)
+    return {
+        "operationId": route.path.rsplit("/", 1)[-1],
+        "summary": route.says,
+        "parameters": [
+            {
+                "name": field.name,
+                "in": "query",
+                "required": False,
+                "schema": _parameter(field.type),
+                **({"explode": True, "style": "form"} if "tuple" in str(field.type) else {}),
+            }
+            for field in fields
+        ],
+        "responses": {
+            "200": {"description": route.says, "content": {"application/json": {"schema": answer}}},
+            "400": problem,
+            "422": problem,
+            "503": problem,
+        },
+    }
+
+
+def _parameter(type_: Any) -> dict[str, Any]:
+    if "tuple" in str(type_):
+        return {"type": "array", "items": {"type": "string"}}
+    if type_ == (SourceName | None):
+        return {"type": "string", "enum": ["reports", "exports"]}
+    return {"type": "string"}

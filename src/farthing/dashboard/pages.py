@@ -1,0 +1,151 @@
+"""Gathers what each page shows: asks the ledger, calls the pure views."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from farthing import __version__
+from farthing.dashboard.frame import LABELS, Frame, Link
+from farthing.dashboard.reading import Reading
+from farthing.dashboard.views import cube as cubes
+from farthing.dashboard.views.data import DataPage, billed, data_page
+from farthing.model import BILLED_COST, EFFECTIVE_COST, Period
+from farthing.query.model import METRICS, Filter, Query, label_of
+from farthing.wording import day_name, several
+
+BASE_COLUMNS = ("ServiceName", "SubAccountId")
+"""What the cube of a page tells apart."""
+
+BASE_METRICS = (BILLED_COST, EFFECTIVE_COST)
+"""What it holds from the start; the others come when they are asked for."""
+
+BASE_DAYS = 400
+"""Days of the cube that a live page starts with: thirteen months; older ones are asked for."""
+
+MOST_CELLS = 400_000
+"""Cells of a cube; above it a browser would wait, and the columns are asked for one at a time."""
+
+FURTHER = (
+    "RegionId",
+    "x_RecordType",
+    "x_UsageType",
+    "ChargeCategory",
+    "ResourceId",
+    "SkuId",
+    "ServiceCategory",
+    "BillingAccountId",
+    "ProviderName",
+)
+"""Columns that the Explorer offers where something in the ledger tells them."""
+
+
+class Pages:
+    """The pages over one ledger."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def base_period(self) -> Period:
+        """The days of the page's own cube."""
+        everything = self.reading.everything()
+        return Period(max(everything.start, everything.end - timedelta(days=BASE_DAYS)), everything.end)
+
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that the ledger's newest days have."""
+
+        def read() -> tuple[str, ...]:
+            period = self.base_period()
+            return self.reading.ask(Query(period, ())).metrics if period else ()
+
+        return self.reading.kept("metrics", read)
+
+    def cube(
+        self,
+        period: Period,
+        columns: Sequence[str] = BASE_COLUMNS,
+        metrics: Sequence[str] | None = None,
+        filters: Sequence[Filter] = (),
+    ) -> cubes.Cube:
+        """A cube; see :func:`farthing.dashboard.views.cube.cube_of`."""
+        result = self.reading.ask(cubes.question(period, columns, filters, metrics))
+        names = self.reading.names() if "SubAccountId" in columns else {}
+        return cubes.cube_of(result, self.reading.app.today, names, self.reading.version())
+
+    def data(self) -> DataPage:
+        """The Data page."""
+
+        def read() -> DataPage:
+            app = self.reading.app
+            days = (
+                (
+                    one.day,
+                    one.currency,
+                    one.estimated,
+                    one.collected_at,
+                    [*(billed(totals) for _, totals in one.earlier), billed(one.totals)],
+                )
+                for one in self.reading.outlines()
+            )
+            return data_page(days, self.reading.runs(), app.now)
+
+        return self.reading.kept("data page", read)
+
+    def told(self, name: str) -> Mapping[str, Any]:
+        """The data of a page, as its template wants it."""
+        make: Mapping[str, Callable[[], Any]] = {"data": self.data}
+        return {name: make[name]()} if name in make else {}
+
+    def frame(
+        self,
+        *,
+        href: Callable[[str], str],
+        asset: Callable[[str], str],
+        source: Mapping[str, Any],
+        single: bool = False,
+    ) -> Frame:
+        """What is around every page."""
+        app = self.reading.app
+        return Frame(
+            links=tuple(Link(name, label, href(name)) for name, label in LABELS.items()),
+            version=__version__,
+            ledger=app.store.locate("cost_data").removesuffix("cost_data"),
+            freshness=self.freshness(),
+            made=f"made {day_name(app.today)}, {app.now:%H:%M} UTC",
+            source=source,
+            single=single,
+            asset=asset,
+        )
+
+    def freshness(self) -> str:
+        """How new the newest day is, in words."""
+        everything = self.reading.everything()
+        if not everything:
+            return "no data yet"
+        newest = everything.end - timedelta(days=1)
+        behind = (self.reading.app.today - newest).days
+        late = f", {several(behind, 'day')} ago" if behind > 1 else ""
+        return f"Data to {day_name(newest)}{late}"
+
+    def source(self, mode: str) -> dict[str, Any]:
+        """What the script is told of the figures."""
+        period, everything = self.base_period(), self.reading.everything()
+        return {
+            "mode": mode,
+            "version": self.reading.version(),
+            "start": str(period.start),
+            "end": str(period.end),
+            "firstDay": (everything.start - _EPOCH).days,
+            "base": [name for name in BASE_METRICS if name in self.metrics()] or list(self.metrics()[:1]),
+            "metrics": [
+                {"value": name, "label": METRICS[name].label if name in METRICS else name} for name in self.metrics()
+            ],
+            "columns": [{"value": name, "label": label_of(name)} for name in (*BASE_COLUMNS, *self.further(mode))],
+        }
+
+    def further(self, mode: str) -> tuple[str, ...]:
+        """Further columns that something in the ledger tells."""
+        del mode
+        return ()
+
+
+_EPOCH = date(1970, 1, 1)

@@ -1,0 +1,117 @@
+"""Pages as HTML: Jinja templates with every text escaped. The server and the static site use the same."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from farthing.dashboard.frame import LABELS, Frame
+from farthing.dashboard.views.data import MEANINGS, DayTold
+from farthing.jsontext import builtins
+from farthing.model import Period
+from farthing.wording import day_name, money, signed
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+EMPTY_LEDGER = Markup(
+    "The ledger is empty. <code>farthing collect</code> asks AWS for the last days, <code>farthing backfill --months 13"
+    "</code> brings history, and <code>farthing demo</code> shows a simulated organisation."
+)
+
+
+class Month(msgspec.Struct, frozen=True):
+    """A month of the calendar: ``blanks`` are the weekdays before its first day, from Monday."""
+
+    label: str
+    blanks: int
+    days: tuple[DayTold, ...]
+
+
+def render(page: str, frame: Frame, pages: Mapping[str, Any]) -> str:
+    """One page.
+
+    Args:
+        page: its name, a key of LABELS.
+        frame: what is around it.
+        pages: the page data by page, those of other pages may be there too.
+    """
+    return _environment().get_template("page.html").render(page=page, title=LABELS[page], frame=frame, pages=pages)
+
+
+def render_error(frame: Frame, title: str, message: str) -> str:
+    """A page that says what is wrong."""
+    return _environment().get_template("error.html").render(page="", title=title, message=message, frame=frame)
+
+
+def script_json(value: object) -> Markup:
+    """A value as JSON that may stand in a script element: nothing in it ends the element."""
+    text = msgspec.json.encode(builtins(value)).decode()
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return Markup(text)  # noqa: S704 - every character that HTML knows is escaped above
+
+
+def calendar(days: Sequence[DayTold]) -> list[Month]:
+    """Days as months, the newest first."""
+    found = []
+    for (year, month), group in groupby(days, key=lambda one: (one.day.year, one.day.month)):
+        told = tuple(group)
+        found.append(Month(f"{MONTHS[month - 1]} {year}", told[0].day.weekday(), told))
+    return found[::-1]
+
+
+def span(period: Period) -> str:
+    """A period with its last day."""
+    last = period.end - timedelta(days=1)
+    return day_name(period.start) if last == period.start else f"{day_name(period.start)} to {day_name(last)}"
+
+
+def cents(amount: Decimal) -> str:
+    """An amount to the cent, with thousands separators."""
+    text = format(amount, ",.2f")
+    return "0.00" if text == "-0.00" else text
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.day} {MONTHS[moment.month - 1][:3]} {moment:%H:%M}"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("farthing.dashboard"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "script_json": script_json,
+        "day": lambda day: day_name(day) if isinstance(day, date) else day,
+        "span": span,
+        "money": lambda amount, currency: money(amount, currency or ""),
+        "cents": cents,
+        "signed": signed,
+        "time": _time,
+    }
+    environment.globals |= {"calendar": calendar, "day_states": MEANINGS, "empty_ledger": EMPTY_LEDGER}
+    return environment

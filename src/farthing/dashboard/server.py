@@ -1,0 +1,137 @@
+"""The live dashboard: pages, API and assets over HTTP, read-only, for this machine unless told otherwise.
+
+Every answer carries a content security policy without inline script; nothing on a page comes from elsewhere.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from farthing.dashboard import api
+from farthing.dashboard.assets import TYPES, asset, tag
+from farthing.dashboard.frame import LABELS
+from farthing.dashboard.guard import Guard
+from farthing.dashboard.pages import Pages
+from farthing.dashboard.rendering import render, render_error
+from farthing.errors import FarthingError, MoneyError, UsageError
+
+HOME = "explorer"
+"""The page at '/'."""
+
+GZIP_BYTES = 1024
+"""Answers below this are not worth compressing."""
+
+
+def application(pages: Pages, *, hosts: frozenset[str], token: str | None = None) -> Starlette:
+    """The server's application.
+
+    Args:
+        pages: over the ledger.
+        hosts: names in the Host header that are answered.
+        token: what a reader must show, None for nothing (on loopback).
+    """
+    routes = [
+        Route("/", _page(pages, HOME)),
+        *(Route(f"/{name}", _page(pages, name)) for name in LABELS if name != HOME),
+        Route(f"/{HOME}", _page(pages, HOME)),
+        Route("/healthz", _health),
+        Route("/static/{name}", _static),
+        Route("/api/v1/openapi.json", _openapi),
+        *(Route(route.path, _answer(pages, route)) for route in api.ROUTES),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(Guard, hosts=hosts, token=token),
+            Middleware(GZipMiddleware, minimum_size=GZIP_BYTES, compresslevel=4),
+        ],
+        exception_handlers={
+            FarthingError: _failed(pages),
+            HTTPException: _failed(pages),
+            Exception: _failed(pages),
+        },
+    )
+
+
+def _page(pages: Pages, name: str) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        del request
+        frame = _frame(pages)
+        return Response(render(name, frame, pages.told(name)), media_type="text/html")
+
+    return answer
+
+
+def _frame(pages: Pages) -> Any:
+    source = {**pages.source("live"), "url": "/api/v1/cube"}
+    return pages.frame(
+        href=lambda name: "/" if name == HOME else f"/{name}",
+        asset=lambda name: f"/static/{name}?v={tag(name)}",
+        source=source,
+    )
+
+
+def _answer(pages: Pages, route: api.Route) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        asked = api.parsed(request.query_params.multi_items(), route.asked)
+        return Response(route.answer(pages, asked), media_type="application/json")
+
+    return answer
+
+
+def _health(request: Request) -> Response:
+    del request
+    return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+def _openapi(request: Request) -> Response:
+    del request
+    return Response(msgspec.json.encode(api.openapi()), media_type="application/json")
+
+
+def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in TYPES:
+        raise HTTPException(404)
+    return Response(
+        asset(name), media_type=TYPES[name], headers={"cache-control": "public, max-age=31536000, immutable"}
+    )
+
+
+STATUS = {404: "There is no such page", 405: "That is not how this address is asked"}
+
+
+def _failed(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        code, message = _worded(error)
+        if request.url.path.startswith("/api/"):
+            return Response(msgspec.json.encode(api.Problem(message)), code, media_type="application/json")
+        try:
+            return Response(render_error(_frame(pages), "This cannot be shown", message), code, media_type="text/html")
+        except FarthingError:
+            # The frame itself reads the ledger: where that cannot be read, the sentence alone must do.
+            return Response(f"farthing: {message}\n", code, media_type="text/plain")
+
+    return answer
+
+
+def _worded(error: Exception) -> tuple[int, str]:
+    if isinstance(error, HTTPException):
+        return error.status_code, STATUS.get(error.status_code, error.detail)
+    if isinstance(error, UsageError):
+        return 400, " ".join(str(error).split())
+    if isinstance(error, MoneyError):
+        return 422, " ".join(str(error).split())
+    if isinstance(error, FarthingError):
+        return 503, " ".join(str(error).split())
+    logging.getLogger("farthing").error("the dashboard failed", exc_info=error)
+    return 500, "an unexpected error, which the server's output tells more of; please report it"
