@@ -47,6 +47,7 @@ def export_slices(app: App, period: Period, *, local: bool = True) -> tuple[Expo
                     days=days,
                     whole=days.end == one.days.end,
                     first_day=one.first_day,
+                    last_day=one.last_day,
                     currencies=one.currencies,
                     columns=frozenset(one.columns),
                     files=tuple(map(str, exports.paths(one)))

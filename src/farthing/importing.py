@@ -29,6 +29,7 @@ from farthing.sources.exports.audit import (
     SliceSums,
     audit,
     costs_of,
+    has_ends,
     rejected,
     repaired_audit,
     slices_in,
@@ -211,6 +212,7 @@ class Importer:
             sums={part.currency: part.sums for part in parts},
             first_day=min(part.first_day for part in parts),
             last_day=max(part.last_day for part in parts),
+            ends=max((part.ends for part in parts if part.ends), default=None),
             columns=found.reading.columns,
             origin=delivery.name,
             sources=delivery.sources,
@@ -368,7 +370,9 @@ def _prove(
     relation = f"SELECT * FROM read_parquet({names}, hive_partitioning=false)"  # noqa: S608
     costs = costs_of(found.reading)
     try:
-        there = slices_in(connection.execute(sums_of(relation, costs)).fetchall(), costs)
+        there = slices_in(
+            connection.execute(sums_of(relation, costs, with_ends=has_ends(found.reading))).fetchall(), costs
+        )
         counts = connection.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({names})").fetchall()  # noqa: S608
     except duckdb.Error as error:
         raise ExportError(f"{name}: what was written cannot be read back: {first_line(error)}") from error

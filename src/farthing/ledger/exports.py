@@ -56,7 +56,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """One provider's bill of one billing account for one billing period.
 
     ``columns`` are those that its files have; a canonical one that is not among them is NULL in every row.
-    ``sums`` are by currency and cost; ``first_day`` and ``last_day`` are of its charges.
+    ``sums`` are by currency and cost; ``first_day`` and ``last_day`` are of its charges. ``ends`` is the day after the
+    billing period, None where the source does not say it.
     """
 
     provider: str
@@ -73,6 +74,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[SourceFile, ...]
     imported_at: datetime
     files: tuple[ParquetFile, ...]
+    ends: date | None = None
 
     @property
     def identity(self) -> tuple[str, str, date]:
@@ -86,10 +88,13 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def days(self) -> Period:
-        """The days of its billing period."""
+        """The days of its billing period: at least until its calendar month ends.
+
+        Some bills run from the 12th to the 12th, or for a quarter; and some sources give the last day for the end.
+        """
         month = self.period.year * 12 + self.period.month
         end = date(month // 12, month % 12 + 1, 1)
-        return Period(self.period, max(end, self.period))
+        return Period(self.period, max(end, self.ends or end))
 
     def __str__(self) -> str:
         return f"{self.period:%Y-%m} of {self.provider} {self.billing_account}"

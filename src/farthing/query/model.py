@@ -273,13 +273,18 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """A day that an engine holds, from one source. ``selected`` tells whether the query's filters may let it pass."""
+    """A day that an engine holds, from one source.
+
+    ``selected`` tells whether the query's filters may let it pass. ``stray``: the source may have a charge of it, and
+    does not tell of the whole day.
+    """
 
     day: date
     currency: str
     metrics: tuple[str, ...]
     selected: bool = True
     source: str = "reports"
+    stray: bool = False
 
 
 def metrics_to_sum(query: Query, days: Iterable[Day]) -> tuple[str, ...]:
@@ -337,6 +342,7 @@ def result(
 ) -> Result:
     """Puts an engine's rows in their order, see :func:`in_place`."""
     ordered = tuple(sorted(rows, key=in_place(query.group_by)))
+    days = [day for day in days if not day.stray]
     present = tuple(sorted({day.day for day in days}))
     selected = [day for day in days if day.selected]
     lacking = {metric: len({day.day for day in selected if metric not in day.metrics}) for metric in metrics}

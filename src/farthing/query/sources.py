@@ -32,8 +32,8 @@ class ExportSlice(msgspec.Struct, frozen=True):
     """One provider's bill of one billing account for one billing period, as an engine reads it.
 
     ``days`` runs from the period's first day to the last day with a charge; ``whole`` tells that this is its end.
-    ``first_day`` is of its first charge: a few lie before the period. ``files`` are paths or URLs, ``sizes`` their
-    bytes.
+    ``first_day`` and ``last_day`` are of its first and last charge: a few lie before the period or after it.
+    ``files`` are paths or URLs, ``sizes`` their bytes.
     """
 
     provider: str
@@ -45,6 +45,13 @@ class ExportSlice(msgspec.Struct, frozen=True):
     columns: frozenset[str]
     files: tuple[str, ...]
     sizes: tuple[int, ...] = ()
+    last_day: date | None = None
+
+    @property
+    def reach(self) -> Period:
+        """All days that may have charges."""
+        last = self.last_day + timedelta(days=1) if self.last_day else self.days.end
+        return Period(min(self.first_day, self.days.start), max(last, self.days.end))
 
     def has(self, column: str) -> bool:
         """Whether its rows can tell this column apart."""
@@ -60,7 +67,8 @@ class ExportSlice(msgspec.Struct, frozen=True):
 class Choice(msgspec.Struct, frozen=True):
     """What answers a query: days of the daily reports, and slices (AWS's without the reports' days).
 
-    ``days`` are the days that are there, per source and currency.
+    ``days`` are the days that are there, per source and currency, and of each slice with charges outside of its own
+    days the first such day of the query.
     """
 
     report_days: tuple[date, ...]
@@ -103,6 +111,10 @@ def choose(
             if day in period and day not in own:
                 for currency in one.currencies:
                     days.append(_selected(Day(day, currency, metrics, passes, EXPORTS), query.filters))
+        # Charges outside of the bill's own days are answered too, though they do not make a day known.
+        stray = next((day for day in one.reach if day in period and day not in one.days and day not in own), None)
+        for currency in one.currencies if stray else ():
+            days.append(_selected(Day(stray, currency, metrics, passes, EXPORTS, stray=True), query.filters))
     return Choice(report_days, tuple(near), tuple(days))
 
 
@@ -127,7 +139,7 @@ def _covered(one: ExportSlice, told: Collection[date]) -> list[date]:
 
 
 def _touches(one: ExportSlice, period: Period) -> bool:
-    return min(one.first_day, one.days.start) < period.end and period.start < one.days.end
+    return one.reach.start < period.end and period.start < one.reach.end
 
 
 def _selected(day: Day, filters: Iterable[Filter]) -> Day:

@@ -40,7 +40,10 @@ class SliceKey(msgspec.Struct, frozen=True, order=True):
 
 
 class SliceSums(msgspec.Struct, frozen=True):
-    """A slice's rows in one currency: how many, what they cost, the days of the first and the last charge."""
+    """A slice's rows in one currency: how many, what they cost, the days of the first and the last charge.
+
+    ``ends`` is the day after the billing period, None where the source does not say it.
+    """
 
     key: SliceKey
     currency: str
@@ -48,6 +51,7 @@ class SliceSums(msgspec.Struct, frozen=True):
     sums: Mapping[str, Decimal]
     first_day: date
     last_day: date
+    ends: date | None = None
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -87,12 +91,21 @@ class Audit(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(one.key for one in self.slices))
 
 
-def sums_of(rows: str, costs: tuple[str, ...], extra: str = "") -> str:
-    """SQL: rows, sums and first and last charge per slice and currency of a relation with canonical columns."""
+def sums_of(rows: str, costs: tuple[str, ...], *, with_ends: bool, extra: str = "") -> str:
+    """SQL: rows, sums, first and last charge and end of each slice and currency of a relation with canonical columns.
+
+    Args:
+        rows: SQL of the relation.
+        costs: what to add up.
+        with_ends: whether it has a BillingPeriodEnd.
+        extra: more columns, with a comma before each.
+    """
     keys = f"{SLICE[0]}, {SLICE[1]}, CAST({SLICE[2]} AS DATE), BillingCurrency"
     sums = ", ".join(f"coalesce(sum({quoted(cost)}), 0)" for cost in costs)
     days = "CAST(min(ChargePeriodStart) AS DATE), CAST(max(ChargePeriodStart) AS DATE)"
-    return f"SELECT {keys}, count(*), {days}, {sums}{extra} FROM ({rows}) GROUP BY ALL"  # noqa: S608
+    # 23:59:59 of a day is the day after it.
+    ends = "CAST(max(BillingPeriodEnd) + INTERVAL 1 DAY - INTERVAL 1 MICROSECOND AS DATE)" if with_ends else "NULL"
+    return f"SELECT {keys}, count(*), {days}, {ends}, {sums}{extra} FROM ({rows}) GROUP BY ALL"  # noqa: S608
 
 
 def slices_in(found: list[tuple], costs: tuple[str, ...]) -> tuple[SliceSums, ...]:  # type: ignore[type-arg]
@@ -105,8 +118,9 @@ def slices_in(found: list[tuple], costs: tuple[str, ...]) -> tuple[SliceSums, ..
             dict(zip(costs, sums[: len(costs)], strict=True)),
             first,
             last,
+            ends,
         )
-        for provider, account, period, currency, count, first, last, *sums in found
+        for provider, account, period, currency, count, first, last, ends, *sums in found
     ]
     return tuple(sorted(slices, key=lambda one: (one.key, one.currency)))
 
@@ -114,6 +128,11 @@ def slices_in(found: list[tuple], costs: tuple[str, ...]) -> tuple[SliceSums, ..
 def costs_of(reading_: Reading) -> tuple[str, ...]:
     """The costs that the delivery has."""
     return tuple(cost for cost in COSTS if cost in reading_.present)
+
+
+def has_ends(reading_: Reading) -> bool:
+    """Whether the delivery says when its billing periods end."""
+    return "BillingPeriodEnd" in reading_.present
 
 
 def audit(connection: "duckdb.DuckDBPyConnection", reading_: Reading, workplace: Path) -> Audit:
@@ -147,7 +166,8 @@ def _audit(connection: "duckdb.DuckDBPyConnection", reading_: Reading) -> Audit:
     good += f"CASE WHEN {BAD} THEN NULL ELSE BillingPeriodStart END AS BillingPeriodStart, "
     good += f"CASE WHEN {BAD} THEN NULL ELSE BillingCurrency END AS BillingCurrency) FROM ({rows})"
     extra = f", {BAD}, coalesce(sum({ROUNDED}), 0)"
-    found = connection.execute(sums_of(good, costs, extra)).fetchall()
+    with_ends = has_ends(reading_)
+    found = connection.execute(sums_of(good, costs, with_ends=with_ends, extra=extra)).fetchall()
     bad = [row for row in found if row[-2]]
     fine = [row for row in found if not row[-2]]
     if len(fine) > MAX_SLICES:
