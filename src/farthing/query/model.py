@@ -445,6 +445,8 @@ def _term(term: str) -> tuple[str, bool, str]:
             )
         return KEYED[key.lower()] + name, exclude, value
     column = _WHERE.get(key.lower())
+    if column is None and (own := column_of(key)) is not None and not own.is_day:
+        column = own.name
     if column is None and key.lower() in _BY:
         raise UsageError(f"--where: {key!r} is no filter; name the days with --period, or --start and --end")
     if column is None:
@@ -458,6 +460,9 @@ def _table(things: Iterable[Column | Metric]) -> dict[str, str]:
     """Every spelling in lower case -> name; a thing's shortest-to-type spelling comes first."""
     return {spelling.lower(): thing.name for thing in things for spelling in (*thing.aliases, thing.name)}
 
+
+LISTED = 12
+"""How many names a message lists before it says how many more there are."""
 
 _BY = _table(COLUMNS.values())
 _WHERE = _table(column for column in COLUMNS.values() if not column.is_day)
@@ -490,9 +495,11 @@ def _unknown(option: str, text: str, known: Mapping[str, str]) -> UsageError:
 
 
 def _listed(known: Mapping[str, str]) -> str:
-    """Each name once, by its alias, with the FOCUS name beside it."""
+    """The first names by their aliases, with the FOCUS names beside them, and how many more there are."""
     first: dict[str, str] = {}
     for spelling, name in known.items():
         first.setdefault(name, spelling)
     keyed = [f"{kind}:NAME" for kind in KEYED] if "ServiceName" in first else []
-    return ", ".join([*(f"{spelling} ({name})" for name, spelling in first.items()), *keyed])
+    names = [*(f"{spelling} ({name})" for name, spelling in list(first.items())[:LISTED]), *keyed]
+    more = len(first) - LISTED
+    return ", ".join(names) + (f" and {more} more (docs/querying.md)" if more > 0 else "")

@@ -100,6 +100,24 @@ def test_no_two_things_share_a_spelling():
         assert len(spellings) == len(set(spellings))
 
 
+def test_where_takes_what_by_takes():
+    assert parse_where("x_CostCentre:core Tags/Env:prod -x_CostCategories/Shop:web") == (
+        Filter("x_CostCentre", ("core",)),
+        Filter("Tags/Env", ("prod",)),
+        Filter("x_CostCategories/Shop", ("web",), exclude=True),
+    )
+    with pytest.raises(UsageError, match="'x_Week' is no filter"):
+        parse_where("x_Week:2026-10-05")
+
+
+def test_a_message_lists_some_columns_and_says_how_many_more_there_are():
+    with pytest.raises(UsageError) as error:
+        parse_where("foo:bar")
+    assert len(str(error.value)) < 500
+    assert "service (ServiceName)" in str(error.value)
+    assert f"and {len(COLUMNS) - 3 - 12} more (docs/querying.md)" in str(error.value)
+
+
 def test_tags_and_categories_are_columns_of_their_own():
     assert parse_by(["tag:team,region", "category:Cost centre", "Tags/Env"]) == (
         "Tags/team",
