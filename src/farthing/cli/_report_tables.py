@@ -10,7 +10,17 @@ from farthing.cli._tables import cents, console, table
 from farthing.model import BILLED_COST, percent_of, plain
 from farthing.query.allocation import Allocated
 from farthing.query.compare import Comparison
-from farthing.query.documents import amount_headers, caption_of, for_people, markdown_row, names_of, share_of
+from farthing.query.documents import (
+    amount_header,
+    amount_headers,
+    caption_of,
+    for_people,
+    has_sum,
+    markdown_row,
+    names_of,
+    share_of,
+    told_totals,
+)
 from farthing.query.model import METRICS, Result, Row, label_of
 from farthing.query.unit_costs import UnitCosts, UnitRow
 
@@ -24,18 +34,25 @@ def print_table(result: Result, *, asked: bool) -> None:
         rows.append(result.rest)
         names.append([f"other ({result.rest_count:,} more)", *("" for _ in result.columns[1:])])
     total = result.totals[0] if result.totals else Decimal(0)
-    cells = [
-        [*name, *map(cents, row.amounts), share_of(row.amounts[0] if row.amounts else total, total)]
-        for name, row in zip(names, rows, strict=True)
-    ]
+    shared = not result.metrics or has_sum(result.metrics[0], result)
+    summed = [has_sum(metric, result) for metric in result.metrics]
+
+    def figures(row: Row) -> list[str]:
+        told = [
+            cents(amount) if adds_up or row is not result.rest else "-"
+            for amount, adds_up in zip(row.amounts, summed, strict=True)
+        ]
+        return [*told, share_of(row.amounts[0] if row.amounts else total, total)] if shared else told
+
+    cells = [[*name, *figures(row)] for name, row in zip(names, rows, strict=True)]
     out = console()
     if cells:
         labels = ["Total", *("" for _ in result.columns[1:])] if result.columns else []
         made = table(
-            [*(label_of(column) for column in result.columns), *amount_headers(result), "Share"],
+            [*(label_of(column) for column in result.columns), *amount_headers(result), *(["Share"] if shared else [])],
             len(result.columns),
             cells,
-            [*labels, *map(cents, result.totals), share_of(total, total)] if labels else (),
+            [*labels, *told_totals(result, cents), *([share_of(total, total)] if shared else [])] if labels else (),
         )
         out.print(made)
     else:
@@ -50,12 +67,9 @@ def print_compared(comparison: Comparison, form: str, *, asked: bool) -> None:
     metrics = range(len(comparison.metrics)) if asked else range(min(1, len(comparison.metrics)))
     if not asked and BILLED_COST in comparison.metrics:
         metrics = range(comparison.metrics.index(BILLED_COST), comparison.metrics.index(BILLED_COST) + 1)
-    unit = f" ({comparison.currency})" if comparison.currency else ""
     heads = [label_of(column) for column in after.columns]
     for place in metrics:
-        metric = comparison.metrics[place]
-        label = METRICS[metric].label if metric in METRICS else metric
-        heads += [f"{label}{unit}", "Before", "Change", "%"]
+        heads += [amount_header(comparison.metrics[place], comparison.currency), "Before", "Change", "%"]
     shown = plain if form == "md" else cents
 
     def figures(now: Sequence[Decimal], then: Sequence[Decimal], change: Sequence[Decimal]) -> list[str]:
@@ -75,7 +89,11 @@ def print_compared(comparison: Comparison, form: str, *, asked: bool) -> None:
         for row in comparison.rows
     ]
     totals = [[result.total(metric) for metric in comparison.metrics] for result in (after, before)]
-    footer = ["Total", *("" for _ in after.columns[1:]), *figures(totals[0], totals[1], comparison.change)]
+    footer = figures(totals[0], totals[1], comparison.change)
+    for number, place in enumerate(metrics):
+        if not has_sum(comparison.metrics[place], after, before):
+            footer[4 * number : 4 * number + 4] = ["-"] * 4
+    footer = ["Total", *("" for _ in after.columns[1:]), *footer]
     caption = [f"{after.period} against {before.period} (before)", *caption_of(after)[1:]]
     if form == "md":
         dashes = [*("---" for _ in after.columns), *("---:" for _ in heads[len(after.columns) :])]

@@ -207,6 +207,10 @@ def _put_units(engine: "Engine", query: Query, quantities: Quantities, form: str
             f"{several(len(units.days_without), 'day')} with a cost {'has' if len(units.days_without) == 1 else 'have'}"
         )
         _warn([f"{days} no number of {units.unit} and {'is' if len(units.days_without) == 1 else 'are'} left out"])
+    if units.days_unknown:
+        are = "are" if len(units.days_unknown) > 1 else "is"
+        days = several(len(units.days_unknown), "day")
+        _warn([f"{days} with a number of {units.unit} {are} not in the ledger and {are} left out"])
     if form == "json":
         click.echo(units_as_json(units))
     elif form == "csv":

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from farthing.model import BILLED_COST, percent_of, plain
 from farthing.query.allocation import Allocated
 from farthing.query.compare import Comparison
-from farthing.query.model import METRICS, Key, Result, Row, label_of
+from farthing.query.model import METRICS, QUANTITIES, Key, Result, Row, label_of
 from farthing.query.sources import EXPORTS, REPORTS, ranges
 from farthing.query.unit_costs import UnitCosts, UnitRow
 from farthing.wording import several
@@ -41,7 +41,7 @@ def document_of(result: Result, allocated: Sequence[Allocated] = ()) -> dict[str
         "period": {"start": str(result.period.start), "end": str(result.period.end)},
         "currency": result.currency,
         "rows": rows,
-        "totals": amounts_of(result.metrics, result.totals),
+        "totals": totals_of(result),
     }
     if allocated:
         document["allocations"] = [
@@ -86,6 +86,7 @@ def units_as_json(units: UnitCosts) -> str:
             ],
             "totals": told(units.total),
             "days_without": [str(day) for day in units.days_without],
+            "days_unknown": [str(day) for day in units.days_unknown],
         }
     )
 
@@ -124,7 +125,7 @@ def as_markdown(result: Result) -> str:
     lines += [markdown_row([*names_of(result, row), *map(plain, row.amounts)]) for row in result.rows]
     if result.columns:
         names = ["**Total**", *("" for _ in result.columns[1:])]
-        lines.append(markdown_row([*names, *(f"**{plain(total)}**" for total in result.totals)], escape=False))
+        lines.append(markdown_row([*names, *(f"**{told}**" for told in told_totals(result, plain))], escape=False))
     return "\n".join([*lines, "", "  \n".join(caption_of(result)), ""])
 
 
@@ -144,11 +145,15 @@ def compared_as_json(comparison: Comparison) -> str:
         "period": {"start": str(after.period.start), "end": str(after.period.end)},
         "currency": comparison.currency,
         "rows": rows,
-        "totals": amounts_of(after.metrics, after.totals),
+        "totals": totals_of(after),
         "compare": {
             "period": {"start": str(before.period.start), "end": str(before.period.end)},
-            "totals": amounts_of(before.metrics, before.totals),
-            "change": amounts_of(metrics, comparison.change),
+            "totals": totals_of(before),
+            "change": {
+                metric: amount
+                for metric, amount in amounts_of(metrics, comparison.change).items()
+                if has_sum(metric, after, before)
+            },
         },
     }
     return indented(document)
@@ -235,10 +240,39 @@ def amounts_of(metrics: Iterable[str], amounts: Iterable[Decimal]) -> dict[str, 
     return {metric: plain(amount) for metric, amount in zip(metrics, amounts, strict=True)}
 
 
+def has_sum(metric: str, *results: Result) -> bool:
+    """Whether the rows of these results can be added up: quantities only where all are in one unit."""
+    unit = QUANTITIES.get(metric)
+    if unit is None:
+        return True
+    if any(unit not in result.columns or result.rest is not None for result in results):
+        return False
+    return len({row.keys[result.columns.index(unit)] for result in results for row in result.rows}) <= 1
+
+
+def totals_of(result: Result) -> dict[str, str]:
+    """The totals, without those of quantities in several units."""
+    told = amounts_of(result.metrics, result.totals)
+    return {metric: amount for metric, amount in told.items() if has_sum(metric, result)}
+
+
+def told_totals(result: Result, shown: Callable[[Decimal], str]) -> list[str]:
+    """A total for each metric, or a dash where there is none."""
+    return [
+        shown(total) if has_sum(metric, result) else "-"
+        for metric, total in zip(result.metrics, result.totals, strict=True)
+    ]
+
+
 def amount_headers(result: Result) -> list[str]:
-    """What stands above each amount: the metric and the currency."""
-    unit = f" ({result.currency})" if result.currency else ""
-    return [f"{METRICS[metric].label if metric in METRICS else metric}{unit}" for metric in result.metrics]
+    """What stands above each amount: the metric, and the currency of money."""
+    return [amount_header(metric, result.currency) for metric in result.metrics]
+
+
+def amount_header(metric: str, currency: str | None) -> str:
+    """What stands above one amount."""
+    label = METRICS[metric].label if metric in METRICS else metric
+    return f"{label} ({currency})" if currency and metric not in QUANTITIES else label
 
 
 def share_of(part: Decimal, whole: Decimal) -> str:

@@ -1,6 +1,7 @@
 """Unit costs: what an order, a customer, a build costs, given how many there were on each day. Pure.
 
-Only days that have a number count, on both sides: a day without one would make a unit look dearer than it was.
+Only days that have both count, on both sides: a day without a number would make a unit look dearer than it was, one
+that the ledger does not have cheaper.
 """
 
 import csv
@@ -47,7 +48,11 @@ class UnitRow(msgspec.Struct, frozen=True):
 
 
 class UnitCosts(msgspec.Struct, frozen=True):
-    """The answer. ``days_without`` are days of the period with a cost and without a number: they are left out."""
+    """The answer.
+
+    ``days_without`` are days of the period with a cost and without a number, ``days_unknown`` those with a number that
+    the ledger does not have: both are left out.
+    """
 
     result: Result
     metric: str
@@ -56,6 +61,7 @@ class UnitCosts(msgspec.Struct, frozen=True):
     rows: tuple[UnitRow, ...]
     total: UnitRow
     days_without: tuple[date, ...]
+    days_unknown: tuple[date, ...] = ()
 
 
 def parse_quantities(lines: Iterable[str], name: str) -> Quantities:
@@ -147,11 +153,14 @@ def unit_costs(result: Result, group_by: Sequence[str], metric: str, quantities:
         keys = tuple(row.keys[place] for place in at)
         amount = row.amounts[amount_at] if amount_at is not None else ZERO
         costs[keys] = EXACT.add(costs.get(keys, ZERO), amount)
-    inside = {key: amount for key, amount in quantities.by_day.items() if key[0] in result.period}
+    known = {*result.days_present, *(row.keys[day_at] for row in result.rows)}
+    inside = {key: amount for key, amount in quantities.by_day.items() if key[0] in known}
+    unknown = tuple(sorted(day for day in days if day in result.period and day not in known))
     rows = [_row(keys, cost, _quantity(keys, group_by, quantities.column, inside)) for keys, cost in costs.items()]
     rows.sort(key=lambda row: (row.cost.copy_negate(), [str(key) for key in row.keys]))
     total = _row((), exact_sum(costs.values()), exact_sum(inside.values()))
-    return UnitCosts(result, metric, quantities.unit, tuple(group_by), tuple(rows), total, tuple(sorted(without)))
+    left_out = tuple(sorted(without)), unknown
+    return UnitCosts(result, metric, quantities.unit, tuple(group_by), tuple(rows), total, *left_out)
 
 
 def _quantity(

@@ -48,6 +48,13 @@ def test_cost_per_unit_of_the_days_that_have_a_number():
     assert (found.unit, found.days_without) == ("orders", (date(2026, 10, 3),))
 
 
+def test_numbers_of_days_that_the_ledger_does_not_have_are_left_out():
+    orders = parsed("ChargePeriodStart,orders\n2026-10-01,4\n2026-10-03,96\n2026-11-01,7\n")
+    found = unit_costs(told(("ServiceName",), (["S3"], 1, 10)), ("ServiceName",), "BilledCost", orders)
+    assert (found.total.quantity, found.total.per_unit) == (4, Decimal("2.5"))
+    assert found.days_unknown == (date(2026, 10, 3),)
+
+
 def test_by_day_and_a_day_of_none():
     orders = parsed("ChargePeriodStart,orders\n2026-10-01,3\n2026-10-02,0\n")
     found = unit_costs(told((DAY,), ([], 1, 10), ([], 2, 20)), (DAY,), "BilledCost", orders)
