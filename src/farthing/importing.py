@@ -124,8 +124,11 @@ class Importer:
             return 0.0
 
     def is_unchanged(self, delivery: Delivery) -> bool:
-        """Whether just these files count already."""
-        return unchanged(delivery.sources, (one.sources for one in self._exports.slices()))
+        """Whether just these files count already, with every bill that they hold."""
+        slices = self._exports.slices()
+        same = [one for one in slices if unchanged(delivery.sources, [one.sources])]
+        # A bill that another delivery has replaced since is to be read again.
+        return bool(same) and len(same) >= same[0].bills
 
     def run(
         self, delivery: Delivery, *, allow_rejects: bool = False, on_step: OnStep = lambda _what, _rows: None
@@ -218,6 +221,7 @@ class Importer:
             sources=delivery.sources,
             imported_at=now,
             files=tuple(files),
+            bills=len(found.keys),
         )
 
     def _keep_rejects(self, rejects: Iterable[Reject], now: datetime) -> tuple[Path, tuple[Reject, ...]]:

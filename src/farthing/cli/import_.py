@@ -1,5 +1,6 @@
 """`farthing import`: the bill itself, from FOCUS and CUR exports."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from farthing.exported import exports_of, rejects_folder, s3_client
 from farthing.importing import Imported, Importer
 from farthing.jsontext import pretty
 from farthing.ledger.exports import Slice
+from farthing.ledger.workplaces import abandoned, workplace
 from farthing.model import exact_sum, plain
 from farthing.sources.exports.deliveries import Delivery, deliveries
 from farthing.wording import money, several
@@ -22,6 +24,10 @@ from farthing.wording import money, several
 if TYPE_CHECKING:
     from farthing.app import App
     from farthing.sources.exports.bucket import RemoteDelivery
+
+
+FETCHED = "farthing-fetched-"
+"""What names of folders with a bucket's files begin with, in the folder for temporary files."""
 
 
 @click.command("import", short_help="Bring a billing export (FOCUS, CUR) into the ledger.")
@@ -91,9 +97,11 @@ def _deliveries(
         elif dry_run:
             yield delivery
         else:
-            with tempfile.TemporaryDirectory(prefix="farthing-fetched-") as folder, _fetching(one) as on_bytes:
-                local = fetched(client, one, Path(folder), on_bytes)
-                yield local
+            parent = Path(tempfile.gettempdir())
+            for left in abandoned(parent, FETCHED):
+                shutil.rmtree(left, ignore_errors=True)
+            with workplace(parent, FETCHED) as folder, _fetching(one) as on_bytes:
+                yield fetched(client, one, folder, on_bytes)
 
 
 def _warn(sentences: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -23,6 +23,7 @@ import msgspec
 from farthing.errors import ConflictError, CorruptError, LedgerError
 from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store
+from farthing.ledger.workplaces import LOCK, abandoned, workplace
 from farthing.model import Period
 
 SCHEMA = "farthing.exports/1"
@@ -30,6 +31,10 @@ PREFIX = "cost_data/exports/"
 CATALOG = f"{PREFIX}catalog.json"
 MAX_TRIES = 5
 """How often a catalog that another import wrote meanwhile is read and merged again."""
+
+IMPORTING = ".importing-"
+FETCHING = "farthing-import-"
+"""What names of workplaces begin with: beside a local ledger's exports, and in the folder for temporary files."""
 
 READ_ACTIONS = ("s3:GetObject", "s3:ListBucket")
 WRITE_ACTIONS = ("s3:PutObject", "s3:DeleteObject")
@@ -57,7 +62,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
     ``columns`` are those that its files have; a canonical one that is not among them is NULL in every row.
     ``sums`` are by currency and cost; ``first_day`` and ``last_day`` are of its charges. ``ends`` is the day after the
-    billing period, None where the source does not say it.
+    billing period, None where the source does not say it. ``bills`` counts the slices that its delivery had, 0 where
+    that was not noted.
     """
 
     provider: str
@@ -75,6 +81,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     imported_at: datetime
     files: tuple[ParquetFile, ...]
     ends: date | None = None
+    bills: int = 0
 
     @property
     def identity(self) -> tuple[str, str, date]:
@@ -221,16 +228,14 @@ class FolderFiles:
 
     @contextmanager
     def workplace(self) -> Iterator[Path]:  # noqa: D102 - the port says it
-        folder = self._root / PREFIX
+        folder, stack = self._root / PREFIX, ExitStack()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix=".importing-", dir=folder))
+            made = stack.enter_context(workplace(folder, IMPORTING))
         except OSError as error:
             raise LedgerError(f"{folder} cannot be written: {error.strerror or error}") from error
-        try:
+        with stack:
             yield made
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
 
     def keep(self, path: Path, key: str) -> None:  # noqa: D102
         target = self._root / key
@@ -254,9 +259,9 @@ class FolderFiles:
         for path in sorted(folder.glob("*/*/*.parquet")) if folder.is_dir() else []:
             if path.relative_to(self._root).as_posix() not in keep and _older(path, before):
                 path.unlink(missing_ok=True)
-        for left in folder.glob(".importing-*") if folder.is_dir() else []:
-            if _older(left, before):
-                shutil.rmtree(left, ignore_errors=True)
+        old = [left for left in folder.glob(f"{IMPORTING}*") if _older(left, before) and not (left / LOCK).exists()]
+        for left in (*abandoned(folder, IMPORTING), *old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class BucketFiles:
@@ -279,8 +284,11 @@ class BucketFiles:
 
     @contextmanager
     def workplace(self) -> Iterator[Path]:  # noqa: D102
-        with tempfile.TemporaryDirectory(prefix="farthing-import-") as made:
-            yield Path(made)
+        parent = Path(tempfile.gettempdir())
+        for left in abandoned(parent, FETCHING):
+            shutil.rmtree(left, ignore_errors=True)
+        with workplace(parent, FETCHING) as made:
+            yield made
 
     def keep(self, path: Path, key: str) -> None:  # noqa: D102
         self._asked(

@@ -6,6 +6,7 @@ are of AWS; the exports of other providers stand beside them.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import islice
 from typing import Final, Literal
 
 import msgspec
@@ -112,9 +113,10 @@ def choose(
                 for currency in one.currencies:
                     days.append(_selected(Day(day, currency, metrics, passes, EXPORTS), query.filters))
         # Charges outside of the bill's own days are answered too, though they do not make a day known.
-        stray = next((day for day in one.reach if day in period and day not in one.days and day not in own), None)
-        for currency in one.currencies if stray else ():
-            days.append(_selected(Day(stray, currency, metrics, passes, EXPORTS, stray=True), query.filters))
+        strays = (day for day in one.reach if day in period and day not in one.days and day not in own)
+        for day in islice(strays, 1):
+            for currency in one.currencies:
+                days.append(_selected(Day(day, currency, metrics, passes, EXPORTS, stray=True), query.filters))
     return Choice(report_days, tuple(near), tuple(days))
 
 

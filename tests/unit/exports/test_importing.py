@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from farthing.errors import ConflictError, CorruptError, ExportError, LedgerError
-from farthing.ledger.exports import CATALOG, Exports, FolderFiles
+from farthing.ledger.exports import CATALOG, IMPORTING, Exports, FolderFiles
 from farthing.ledger.folder import FolderStore
+from farthing.ledger.workplaces import LOCK, workplace
 from farthing.model import exact_sum
 from farthing.sources.exports.deliveries import deliveries
 
@@ -215,6 +216,29 @@ class TestCatalog:
         assert not old.exists()
         assert not left.exists()
         assert ledger.billed() == 3
+
+    def test_what_a_killed_import_left_goes_and_what_a_running_one_has_stays(self, ledger, tmp_path):
+        folder = ledger.root / "cost_data" / "exports"
+        dead = folder / ".importing-dead"
+        dead.mkdir(parents=True)
+        (dead / LOCK).touch()
+        with workplace(folder, IMPORTING) as running:
+            ledger.take(write(tmp_path / "a.csv", row()))
+            assert not dead.exists()
+            assert running.exists()
+        assert not list(folder.glob(".importing-*"))
+
+    def test_a_delivery_of_which_a_bill_was_replaced_is_read_again(self, ledger, tmp_path):
+        september = {"BillingPeriodStart": "2026-09-01", "BillingPeriodEnd": "2026-10-01"}
+        both = write(tmp_path / "both.csv", row(BilledCost="1"), row(BilledCost="2", **september))
+        ledger.take(both)
+        (delivery,) = deliveries([both]).deliveries
+        assert ledger.importer.is_unchanged(delivery)
+        ledger.take(write(tmp_path / "october.csv", row(BilledCost="4")))
+        assert not ledger.importer.is_unchanged(delivery)
+        ledger.take(both)
+        assert ledger.billed() == 3
+        assert ledger.importer.is_unchanged(delivery)
 
 
 class TestFaults:

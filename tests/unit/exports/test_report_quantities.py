@@ -1,6 +1,7 @@
 """`farthing report --metric quantity`: amounts that are no money, and have no sum over several units."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +11,7 @@ from .conftest import Ledger, as_csv, row
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch, capsys):
+def asked(tmp_path, monkeypatch, capsys) -> Callable[..., str]:
     monkeypatch.setenv("FARTHING_HOME", str(tmp_path / "ledger"))
     monkeypatch.setenv("FARTHING_TODAY", "2026-11-24")
     path = tmp_path / "a.csv"
@@ -27,7 +28,8 @@ def asked(tmp_path, monkeypatch, capsys):
         code = run(["report", "--period", "2026-10", "--by", "unit", "--metric", "quantity", *arguments])
         told = capsys.readouterr()
         assert code == 0, told.err
-        return told.out
+        out: str = told.out
+        return out
 
     return answered
 
