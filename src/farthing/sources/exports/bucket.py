@@ -10,7 +10,15 @@ import msgspec
 
 from farthing.errors import ExportError, UsageError
 from farthing.ledger.exports import SourceFile
-from farthing.sources.exports.deliveries import MANIFEST, SUFFIXES, Delivery, current, manifest_files
+from farthing.sources.exports.deliveries import (
+    BILLING_PERIOD,
+    MANIFEST,
+    SUFFIXES,
+    Delivery,
+    current,
+    manifest_files,
+    unfinished,
+)
 
 IAM_ACTIONS = ("s3:ListBucket", "s3:GetObject")
 """On the bucket of the export; the daily run calls none of them."""
@@ -56,8 +64,12 @@ def remote_deliveries(client: Any, url: str) -> tuple[tuple[RemoteDelivery, ...]
             left_out.append(f"s3://{bucket}/{manifest}: the delivery is not whole ({what})")
             continue
         path = PurePosixPath(manifest)
-        name = f"{path.name.removesuffix(MANIFEST)} {path.parent.name.removeprefix('BILLING_PERIOD=')}"
+        name = f"{path.name.removesuffix(MANIFEST)} {path.parent.name.removeprefix(BILLING_PERIOD)}"
         found.append(RemoteDelivery(name, bucket, tuple(named), tuple(objects[key] for key in named)))
+    left_out += [
+        f"s3://{bucket}/{folder}: the delivery is not whole (it has no manifest)"
+        for folder in unfinished(objects, manifests)
+    ]
     if not found:
         raise ExportError(f"{url}: no whole delivery: {'; '.join(left_out)}")
     return tuple(found), tuple(left_out)

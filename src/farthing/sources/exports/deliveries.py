@@ -27,6 +27,7 @@ from farthing.ledger.exports import SourceFile
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 MANIFEST = "-Manifest.json"
+BILLING_PERIOD = "BILLING_PERIOD="
 BLOCK = 1 << 20
 GZIP = b"\x1f\x8b"
 
@@ -99,7 +100,7 @@ def manifest_files(data: bytes, where: str) -> tuple[str, ...]:
         raise ExportError(f"{where} is not a manifest: it is no JSON") from error
     names = None
     if isinstance(document, dict):
-        names = document.get("dataFiles") or document.get("reportKeys")
+        names = document.get("dataFiles", document.get("reportKeys"))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ExportError(f"{where} is not a manifest of AWS: it names no dataFiles and no reportKeys")
     return tuple(names)
@@ -115,6 +116,19 @@ def current(manifests: Iterable[str]) -> list[str]:
             continue
         chosen[name] = name
     return list(chosen)
+
+
+def unfinished(names: Iterable[str], manifests: Iterable[str]) -> list[str]:
+    """Folders of Data Exports that hold files and have no manifest yet, which AWS writes last."""
+    told = {str(PurePosixPath(name).parent) for name in manifests}
+    folders = {PurePosixPath(name).parent for name in names if name.endswith(SUFFIXES)}
+    return sorted(
+        str(folder)
+        for folder in folders
+        if folder.name.startswith(BILLING_PERIOD)
+        and folder.parent.name == "data"
+        and str(folder.parent.parent / "metadata" / folder.name) not in told
+    )
 
 
 def source_of(file: Path, name: str | None = None) -> SourceFile:
@@ -148,6 +162,10 @@ def _by_manifests(root: Path, manifests: Sequence[Path]) -> Found:
             continue
         files = tuple(file for file in found.values() if file is not None)
         whole.append(Delivery(_period_of(path), files, tuple(map(source_of, files))))
+    names = [file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()]
+    left_out += [
+        f"{root / folder}: the delivery is not whole (it has no manifest)" for folder in unfinished(names, by_name)
+    ]
     return Found(tuple(whole), tuple(left_out))
 
 
@@ -167,7 +185,7 @@ def _beside(manifest: Path, root: Path, key: str) -> Path | None:
 
 
 def _period_of(manifest: Path) -> str:
-    return f"{manifest.name.removesuffix(MANIFEST)} {manifest.parent.name.removeprefix('BILLING_PERIOD=')}"
+    return f"{manifest.name.removesuffix(MANIFEST)} {manifest.parent.name.removeprefix(BILLING_PERIOD)}"
 
 
 def _once(files: Sequence[Path]) -> tuple[list[Path], list[str]]:
