@@ -17,7 +17,7 @@ DEFAULT_PERIOD = "last-month"
 
 @click.command("export", short_help="Write imported charges as FOCUS: Parquet or CSV.")
 @click.argument("dest", metavar="DEST", type=click.Path(path_type=Path))
-@click.option("--period", metavar="WHEN", help=f"{UNDERSTOOD}. Default: {DEFAULT_PERIOD}.")
+@click.option("--period", metavar="WHEN", help=f"{UNDERSTOOD}, or all. Default: {DEFAULT_PERIOD}.")
 @click.option("--start", metavar="DAY", help="The first day, YYYY-MM-DD.")
 @click.option("--end", metavar="DAY", help="The day after the last, YYYY-MM-DD. Default: today.")
 @click.option("--where", multiple=True, metavar="TERMS", help="Only what matches, as for `farthing report`.")
@@ -47,13 +47,20 @@ def command(
     """
     from farthing.asking import Question, open_engine
     from farthing.cli._context import current_app
+    from farthing.errors import UsageError
+    from farthing.exported import exported_days
     from farthing.exporting import days_with_reports_alone, export
     from farthing.ledger.reports import Reports
     from farthing.query.accounts import by_id, needs_names
     from farthing.query.model import Query, parse_where
 
     app = current_app()
-    days = resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
+    days = None
+    if (period or "").strip().lower() == "all" and not start and not end:
+        days = exported_days(app)
+        if days is None:
+            raise UsageError("the ledger has no imported billing export: import one (`farthing import PATH`)")
+    days = days or resolve(period, start, end, today=app.today, default=DEFAULT_PERIOD)
     question = Question(app, days, only="exports")
     slices = question.slices(local=True)
     query = Query(days, (), parse_where(" ".join(where)))

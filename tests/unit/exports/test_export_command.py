@@ -122,6 +122,15 @@ def test_refusals_are_one_line_and_leave_nothing(home, tmp_path, arguments, says
     assert (tmp_path / "there.csv").read_text() == "mine"
 
 
+def test_all_of_it(home, tmp_path, capsys):
+    assert run(str(tmp_path / "a.csv"), "--period", "all") == 2
+    assert "no imported billing export" in capsys.readouterr().err
+    before = imported(home, tmp_path, row(), row(**NOVEMBER), row(ChargePeriodStart="2026-08-05"))
+    assert run(str(tmp_path / "a.csv"), "--period", "all", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], Decimal(told["sums"]["USD"]["BilledCost"])) == (3, before.billed())
+
+
 def test_force_replaces(home, tmp_path):
     imported(home, tmp_path, row())
     (tmp_path / "there.csv").write_text("old")
