@@ -10,7 +10,8 @@ and started again it goes on with the rest. Memory is bounded whatever the size:
 import csv
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -143,8 +144,7 @@ class Importer:
         self._exports.sweep(now - KEPT_FOR)
         with self._exports.files.workplace() as folder:
             _require_space(folder, delivery)
-            with _connected(folder, self._threads) as connection:
-                self._connection = connection
+            with self._watched(_connected(folder, self._threads)) as connection:
                 on_step("reading", 0)
                 found = audit(connection, reading(connection, delivery.files), folder)
                 try:
@@ -171,6 +171,16 @@ class Importer:
                 )
             replaced = self._exports.switch(slices)
         return msgspec.structs.replace(imported, committed=True, slices=slices, replaced=replaced)
+
+    @contextmanager
+    def _watched(self, connection: "duckdb.DuckDBPyConnection") -> "Iterator[duckdb.DuckDBPyConnection]":
+        """The connection, closed at the end; :meth:`progress` can look at it until then."""
+        with connection:
+            self._connection = connection
+            try:
+                yield connection
+            finally:
+                self._connection = None
 
     def _written(
         self,
@@ -263,7 +273,9 @@ def _connected(folder: Path, threads: int | None) -> "duckdb.DuckDBPyConnection"
         },
     )
     connection.execute("SET python_enable_replacements = false")
-    connection.execute("SET enable_progress_bar = false")
+    # Without the bar DuckDB does not count; nothing of it is printed.
+    connection.execute("SET enable_progress_bar = true")
+    connection.execute("SET enable_progress_bar_print = false")
     connection.execute("SET TimeZone = 'UTC'")
     # By default half a million rows wait in each thread before they are written: half a gigabyte of a wide export.
     connection.execute(f"SET partitioned_write_flush_threshold = {ROW_GROUP}")

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from farthing.errors import ConflictError, CorruptError, ExportError, LedgerError
+from farthing.importing import _connected
 from farthing.ledger.exports import CATALOG, IMPORTING, Exports, FolderFiles
 from farthing.ledger.folder import FolderStore
 from farthing.ledger.workplaces import LOCK, workplace
@@ -239,6 +240,20 @@ class TestCatalog:
         ledger.take(both)
         assert ledger.billed() == 3
         assert ledger.importer.is_unchanged(delivery)
+
+
+class TestProgress:
+    def test_a_statement_that_runs_is_counted_and_nothing_is_printed(self, tmp_path, capfd):
+        with _connected(tmp_path, 1) as connection:
+            found = connection.execute("SELECT sum(one.range + other.range) FROM range(3000) one, range(3000) other")
+            assert connection.query_progress() > 0
+            found.fetchall()
+        assert capfd.readouterr() == ("", "")
+
+    def test_none_where_nothing_is_imported(self, ledger, tmp_path):
+        assert ledger.importer.progress() == 0
+        ledger.take(write(tmp_path / "a.csv", row()))
+        assert ledger.importer.progress() == 0
 
 
 class TestFaults:
