@@ -113,7 +113,8 @@ def choose(
                 for currency in one.currencies:
                     days.append(_selected(Day(day, currency, metrics, passes, EXPORTS), query.filters))
         # Charges outside of the bill's own days are answered too, though they do not make a day known.
-        strays = (day for day in one.reach if day in period and day not in one.days and day not in own)
+        near_days = Period(max(one.reach.start, period.start), min(one.reach.end, period.end))
+        strays = (day for day in near_days if day not in one.days and day not in own)
         for day in islice(strays, 1):
             for currency in one.currencies:
                 days.append(_selected(Day(day, currency, metrics, passes, EXPORTS, stray=True), query.filters))
