@@ -17,11 +17,11 @@ import msgspec
 from farthing.errors import ExportError, UsageError
 from farthing.focus import FOCUS_1_0, FOCUS_COLUMNS, SQL_TYPES
 from farthing.model import Period, exact_difference, plain
-from farthing.query.compile import condition, quoted
+from farthing.query.compile import condition
 from farthing.query.engines.reports import connected, first_line
 from farthing.query.model import Query
-from farthing.query.relation import literal
 from farthing.query.sources import ExportSlice
+from farthing.sqltext import escaped, literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -146,7 +146,7 @@ def _rows(slices: Sequence[ExportSlice], query: Query, columns: Sequence[str]) -
         if slash:
             value = f"{quoted(kind)}[{literal(key)}]" if kind in there else "CAST(NULL AS VARCHAR)"
             selected.append(f"{value} AS {quoted(name)}")
-    files = ", ".join(literal(_escaped(file)) for one in slices for file in one.files)
+    files = ", ".join(literal(escaped(file)) for one in slices for file in one.files)
     source = f"read_parquet([{files}], hive_partitioning=false, union_by_name=true)"
     return f"SELECT {', '.join(selected)} FROM {source}"  # noqa: S608
 
@@ -154,10 +154,6 @@ def _rows(slices: Sequence[ExportSlice], query: Query, columns: Sequence[str]) -
 def _type(name: str) -> str:
     known = FOCUS_COLUMNS.get(name)
     return SQL_TYPES[known.kind] if known else "VARCHAR"
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
 
 
 def _where(query: Query | None) -> tuple[str, list[object]]:
@@ -225,11 +221,11 @@ def _as_text(name: str) -> str:
 
 def _reread(path: Path, form: Form, columns: Sequence[str]) -> str:
     if form == "parquet":
-        return f"SELECT * FROM read_parquet({literal(_escaped(str(path)))})"  # noqa: S608
+        return f"SELECT * FROM read_parquet({literal(escaped(path))})"  # noqa: S608
     types = ", ".join(f"{literal(name)}: '{'DECIMAL(38,18)' if name in COSTS else 'VARCHAR'}'" for name in columns)
     compression = "gzip" if form == "csv.gz" else "none"
     return (
-        f"SELECT * FROM read_csv({literal(_escaped(str(path)))}, auto_detect=false, header=true, columns={{{types}}}, "  # noqa: S608
+        f"SELECT * FROM read_csv({literal(escaped(path))}, auto_detect=false, header=true, columns={{{types}}}, "  # noqa: S608
         f"compression='{compression}', max_line_size=4194304, quote='\"', escape='\"')"
     )
 

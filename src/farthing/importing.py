@@ -36,12 +36,12 @@ from farthing.sources.exports.audit import (
     slices_in,
     sums_of,
 )
-from farthing.sources.exports.cells import escaped_name, quoted, text_literal
 from farthing.sources.exports.clustering import apart
 from farthing.sources.exports.csvfiles import Reject
 from farthing.sources.exports.deliveries import Delivery, unchanged
 from farthing.sources.exports.headers import first_line
 from farthing.sources.exports.reading import BAD, Reading, reading, type_of
+from farthing.sqltext import escaped, literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -302,7 +302,7 @@ def _counted(delivery: Delivery, found: Audit) -> Imported:
 def _slice_mark(key: SliceKey) -> str:
     """SQL of whether a row is of a slice."""
     return (
-        f"ProviderName = {text_literal(key.provider)} AND BillingAccountId = {text_literal(key.billing_account)} "
+        f"ProviderName = {literal(key.provider)} AND BillingAccountId = {literal(key.billing_account)} "
         f"AND CAST(BillingPeriodStart AS DATE) = DATE '{key.period}'"
     )
 
@@ -346,7 +346,7 @@ def _write_alone(
         conditions += [f"BillingPeriodStart >= {day}", f"BillingPeriodStart < {day} + 1", _slice_mark(key)]
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = f"SELECT {', '.join(columns)} FROM ({reading_.rows()}) {where} ORDER BY {_order(found)}"  # noqa: S608
-    connection.execute(f"COPY ({rows}) TO {text_literal(str(file))} ({OPTIONS})")
+    connection.execute(f"COPY ({rows}) TO {literal(str(file))} ({OPTIONS})")
     return file
 
 
@@ -357,7 +357,7 @@ def _write_together(connection: "duckdb.DuckDBPyConnection", found: Audit, targe
     cases = " ".join(f"WHEN {_slice_mark(key)} THEN {place}" for place, key in enumerate(found.keys))
     rows = f"SELECT {columns}, CASE {cases} END AS {PARTITION} FROM ({found.reading.rows()}) {good}"  # noqa: S608
     connection.execute(
-        f"COPY ({rows} ORDER BY {PARTITION}, {_order(found)}) TO {text_literal(str(target))} "
+        f"COPY ({rows} ORDER BY {PARTITION}, {_order(found)}) TO {literal(str(target))} "
         f"({OPTIONS}, PARTITION_BY ({PARTITION}), OVERWRITE_OR_IGNORE)"
     )
     return {key: sorted((target / f"{PARTITION}={place}").glob("*.parquet")) for place, key in enumerate(found.keys)}
@@ -382,7 +382,7 @@ def _prove(
     import duckdb
 
     paths = [path for files in written.values() for path in files]
-    names = f"[{', '.join(text_literal(escaped_name(path)) for path in paths)}]"
+    names = f"[{', '.join(literal(escaped(path)) for path in paths)}]"
     relation = f"SELECT * FROM read_parquet({names}, hive_partitioning=false)"  # noqa: S608
     costs = costs_of(found.reading)
     try:

@@ -110,11 +110,6 @@ def _largest(select: "exp.Select", keys: int, metrics: int, top: int) -> "exp.Se
     )
 
 
-def quoted(name: str) -> str:
-    """A name as an SQL identifier, whatever characters it holds."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def quoted_column(name: str) -> "exp.Column":
     """The same as a node of the tree."""
     from sqlglot import exp

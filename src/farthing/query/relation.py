@@ -10,8 +10,8 @@ from datetime import date
 import msgspec
 
 from farthing.model import Period
-from farthing.query.compile import quoted
 from farthing.query.sources import AWS, ExportSlice, ranges
+from farthing.sqltext import quoted
 
 AMOUNT = "DECIMAL(38,18)"
 
@@ -81,11 +81,6 @@ def between(run: Period, kind: str) -> str:
     """SQL of whether a charge begins within the days; ``kind`` is the column's type."""
     start, end = (f"{kind} '{day}{'' if kind == 'DATE' else ' 00:00:00'}'" for day in (run.start, run.end))
     return f"(ChargePeriodStart >= {start} AND ChargePeriodStart < {end})"
-
-
-def literal(text: str) -> str:
-    """A text as SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _column(name: str, there: bool, key_of: Callable[[str, str], str]) -> str:

@@ -5,8 +5,9 @@ import sqlglot
 
 from farthing.errors import UsageError
 from farthing.model import Period
-from farthing.query.compile import compile_rows, quoted
+from farthing.query.compile import compile_rows
 from farthing.query.model import Filter, Query
+from farthing.sqltext import quoted
 
 PERIOD = Period(date(2026, 10, 1), date(2026, 10, 8))
 EVIL = "x' OR 1=1; DROP TABLE charges; --"

@@ -23,8 +23,9 @@ from farthing.focus import FOCUS_COLUMNS
 from farthing.query.compile import CHARGES, compile_rows
 from farthing.query.engines.base import RemoteEngine, Rows
 from farthing.query.model import METRICS, Query, is_day
-from farthing.query.relation import Alike, alike_slices, charges_of, literal
+from farthing.query.relation import Alike, alike_slices, charges_of
 from farthing.query.sources import Choice, ExportSlice
+from farthing.sqltext import literal
 
 if TYPE_CHECKING:
     from farthing.asking import Question

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from farthing.errors import LedgerError
 from farthing.model import Period
-from farthing.query.compile import CHARGES, compile_rows, quoted
+from farthing.query.compile import CHARGES, compile_rows
 from farthing.query.engines.base import ACCOUNT, ChargesEngine, Rows
 from farthing.query.engines.reports import connected, days_in, first_line, load_reports
 from farthing.query.model import Query
-from farthing.query.relation import alike_slices, amount_of, between, charges_of, literal
+from farthing.query.relation import alike_slices, amount_of, between, charges_of
 from farthing.query.sources import AWS, EXPORTS, Choice, ExportSlice, SourceName, ranges
+from farthing.sqltext import escaped, literal, quoted
 
 if TYPE_CHECKING:
     from farthing.asking import Question
@@ -100,17 +101,12 @@ class DuckDBEngine(ChargesEngine):
 
 
 def _files(slices: Sequence[ExportSlice]) -> str:
-    names = ", ".join(literal(_escaped(file)) for one in slices for file in one.files)
+    names = ", ".join(literal(escaped(file)) for one in slices for file in one.files)
     return f"read_parquet([{names}], hive_partitioning=false, union_by_name=true)"
 
 
 def _key_of(column: str, key: str) -> str:
     return f"{column}[{literal(key)}]"
-
-
-def _escaped(name: str) -> str:
-    """A file's name that DuckDB takes for a name and not for a pattern."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
 
 
 def opened(question: "Question") -> DuckDBEngine:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from farthing.errors import AmountError, CorruptError, LedgerError
 from farthing.ledger.reports import LENS_SCHEMA, SCHEMA
 from farthing.model import ZERO, parse_amount, plain
-from farthing.query.compile import quoted
 from farthing.query.model import Day, in_order
+from farthing.sqltext import quoted
 
 if TYPE_CHECKING:
     import duckdb

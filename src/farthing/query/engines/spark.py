@@ -12,8 +12,9 @@ from farthing.errors import LedgerError, UsageError
 from farthing.query.compile import CHARGES, compile_rows
 from farthing.query.engines.base import RemoteEngine, Rows
 from farthing.query.model import Query
-from farthing.query.relation import Alike, alike_slices, charges_of, literal
+from farthing.query.relation import Alike, alike_slices, charges_of
 from farthing.query.sources import Choice
+from farthing.sqltext import literal
 
 if TYPE_CHECKING:
     from farthing.asking import Question

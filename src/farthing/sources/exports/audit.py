@@ -10,10 +10,11 @@ import msgspec
 
 from farthing.errors import ExportError
 from farthing.focus import SLICE
-from farthing.sources.exports.cells import NOTHING, quoted
+from farthing.sources.exports.cells import NOTHING
 from farthing.sources.exports.csvfiles import Reject, records, repaired
 from farthing.sources.exports.headers import first_line, header_of
 from farthing.sources.exports.reading import BAD, COSTS, ROUNDED, Part, Reading, reading, rejects_of
+from farthing.sqltext import quoted
 
 if TYPE_CHECKING:
     import duckdb

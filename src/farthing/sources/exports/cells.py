@@ -6,7 +6,8 @@ cast would round beyond 18 decimals and take '1_000'. The cheap test comes first
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+
+from farthing.sqltext import literal
 
 NOTHING = ("", "NULL", "null", "\\N")
 """Texts that stand for no value."""
@@ -38,21 +39,6 @@ _INTEGERS = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT)")
 _FEW_DECIMALS = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
-def quoted(name: str) -> str:
-    """A name as an SQL identifier, whatever characters it holds."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def escaped_name(path: Path) -> str:
-    """A file's name that DuckDB takes for a name and not for a pattern."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in str(path))
-
-
 def text(column: str, kind: str) -> str:
     """The column as text, NULL where it says nothing."""
     if kind == CLEAN:
@@ -70,7 +56,7 @@ def text(column: str, kind: str) -> str:
 
 def clean(column: str) -> str:
     """A VARCHAR column, NULL where it says nothing: of the type ``CLEAN``."""
-    return f"CASE WHEN {column} IN ({', '.join(map(text_literal, NOTHING))}) THEN NULL ELSE {column} END"
+    return f"CASE WHEN {column} IN ({', '.join(map(literal, NOTHING))}) THEN NULL ELSE {column} END"
 
 
 def _typed(column: str, kind: str) -> str:
@@ -247,16 +233,10 @@ def renamed(map_: str, own: Sequence[str], prefix: str, without: str, *, shared:
     """
     entries = f"map_entries({map_})"
     if shared:
-        kept = (
-            f"NOT starts_with(e.key, {text_literal(without)})"
-            if without
-            else f"starts_with(e.key, {text_literal(prefix)})"
-        )
+        kept = f"NOT starts_with(e.key, {literal(without)})" if without else f"starts_with(e.key, {literal(prefix)})"
         entries = f"list_filter({entries}, lambda e: {kept})"
     prefixes = [*own, prefix] if shared else list(own)
-    cases = " ".join(
-        f"WHEN starts_with(e.key, {text_literal(one)}) THEN substr(e.key, {len(one) + 1})" for one in prefixes
-    )
+    cases = " ".join(f"WHEN starts_with(e.key, {literal(one)}) THEN substr(e.key, {len(one) + 1})" for one in prefixes)
     if cases:
         entries_ = f"list_transform({entries}, lambda e: {{'key': CASE {cases} ELSE e.key END, 'value': e.value}})"
     else:
@@ -267,5 +247,5 @@ def renamed(map_: str, own: Sequence[str], prefix: str, without: str, *, shared:
 
 def map_of_columns(pairs: Sequence[tuple[str, str]]) -> str:
     """One map of several columns: (key, SQL of its text) each; keys without a value are left out."""
-    entries = ", ".join(f"{{'k': {text_literal(key)}, 'v': {sql}}}" for key, sql in pairs)
+    entries = ", ".join(f"{{'k': {literal(key)}, 'v': {sql}}}" for key, sql in pairs)
     return f"map_from_entries(list_filter([{entries}], lambda entry: entry.v IS NOT NULL))" if entries else "MAP {}"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from farthing.sources.exports.audit import Audit, SliceKey
-from farthing.sources.exports.cells import escaped_name, text_literal
 from farthing.sources.exports.reading import Part, Reading, source_of
+from farthing.sqltext import escaped, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,7 +62,7 @@ def _blocks(connection: "duckdb.DuckDBPyConnection", part: Part) -> list[_Block]
     if part.header.kind != "parquet" or source is None:
         return None
     name, type_ = source
-    files = ", ".join(text_literal(escaped_name(file)) for file in part.files)
+    files = ", ".join(literal(escaped(file)) for file in part.files)
     bounds = "TRY_CAST({0}(stats_min_value) AS TIMESTAMP), TRY_CAST({1}(stats_max_value) AS TIMESTAMP)"
     # Only times without a zone are compared with the statistics of row groups; else a file is read whole.
     by_group = type_ == "TIMESTAMP"
@@ -71,7 +71,7 @@ def _blocks(connection: "duckdb.DuckDBPyConnection", part: Part) -> list[_Block]
     )  # fmt: skip
     grouping = "" if by_group else " GROUP BY file_name"
     lacking = "count(*) FILTER (stats_min_value IS NULL OR stats_max_value IS NULL)"
-    where = f"FROM parquet_metadata([{files}]) WHERE path_in_schema = {text_literal(name)}"
+    where = f"FROM parquet_metadata([{files}]) WHERE path_in_schema = {literal(name)}"
     if connection.execute(f"SELECT {lacking} {where}").fetchall()[0][0]:
         return None
     rows = connection.execute(f"SELECT file_name, {columns} {where}{grouping}").fetchall()

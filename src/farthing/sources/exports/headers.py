@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 import msgspec
 
 from farthing.errors import ExportError
-from farthing.sources.exports.cells import escaped_name, text_literal
+from farthing.sqltext import escaped, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -104,7 +104,7 @@ def opened(path: Path, *, compressed: bool) -> Iterator[BinaryIO]:
 def _parquet(connection: "duckdb.DuckDBPyConnection", path: Path) -> Header:
     import duckdb
 
-    relation = f"read_parquet({text_literal(escaped_name(path))}, hive_partitioning=false)"
+    relation = f"read_parquet({literal(escaped(path))}, hive_partitioning=false)"
     try:
         found = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
     except duckdb.Error as error:

@@ -15,9 +15,9 @@ import msgspec
 from farthing.errors import ExportError
 from farthing.focus import FOCUS_COLUMNS, SQL_TYPES
 from farthing.sources.exports import cells
-from farthing.sources.exports.cells import escaped_name, quoted, text_literal
 from farthing.sources.exports.formats import Format, filled, recognised
 from farthing.sources.exports.headers import Header, header_of, snake
+from farthing.sqltext import escaped, literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -150,17 +150,17 @@ def _require_own_names(parts: Sequence[Part]) -> None:
 
 def raw(part: Part, *, numbered: bool = False) -> str:
     """SQL of a part as its files are: every column under its own name, and the file's name."""
-    names = f"[{', '.join(text_literal(escaped_name(file)) for file in part.files)}]"
+    names = f"[{', '.join(literal(escaped(file)) for file in part.files)}]"
     if part.header.kind == "parquet":
         number = f", file_row_number AS {ROW}" if numbered else ""
         options = ", file_row_number=true" if numbered else ""
         columns = "* EXCLUDE (file_row_number)" if numbered else "*"
         options = f"hive_partitioning=false, binary_as_string=true, filename='{FILE}'{options}"
         return f"SELECT {columns}{number} FROM read_parquet({names}, {options})"  # noqa: S608
-    columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in part.header.columns)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in part.header.columns)
     compression = "gzip" if part.header.compressed else "none"
-    delimiter = text_literal(part.header.delimiter)
-    nothing = ", ".join(map(text_literal, cells.NOTHING))
+    delimiter = literal(part.header.delimiter)
+    nothing = ", ".join(map(literal, cells.NOTHING))
     options = (
         f"auto_detect=false, header=true, nullstr=[{nothing}], delim={delimiter}, quote='\"', escape='\"', "
         f"strict_mode=true, compression='{compression}', columns={{{columns}}}, filename='{FILE}', "
@@ -190,7 +190,7 @@ def _found(part: Part, name: str) -> tuple[str, str] | None:
         key = name.removeprefix(f"{spread}_")
         if key != name and spread in types:
             written, kind = types[spread]
-            return f"{cells.mapping(quoted(written), kind)}[{text_literal(key)}]", "VARCHAR"
+            return f"{cells.mapping(quoted(written), kind)}[{literal(key)}]", "VARCHAR"
     return None
 
 
@@ -429,21 +429,19 @@ def rejects_of(part: Part) -> str:
 def _reason(part: Part, kind: str, name: str, canonical: str) -> str:
     """SQL of the sentence that says what is wrong."""
     if kind == "missing":
-        return text_literal(f"{canonical} has no value")
+        return literal(f"{canonical} has no value")
     if kind == "year":
-        return f"{text_literal(f'{canonical} ')} || CAST({quoted(canonical)} AS VARCHAR) || ' is no time of a bill'"
+        return f"{literal(f'{canonical} ')} || CAST({quoted(canonical)} AS VARCHAR) || ' is no time of a bill'"
     if kind == "period":
         ends = "strftime(BillingPeriodEnd, '%Y-%m-%d')"
         return f"'the billing period ends before it begins (BillingPeriodEnd ' || {ends} || ')'"
     written = _source(part, name)
     value = f"left(CAST({quoted(f'{OWN}raw:{written}')} AS VARCHAR), 80)"
     what = {"amount": "is no amount", "time": "is no time", "map": "is no JSON object of texts"}[kind]
-    said = f"{text_literal(f'{written}: ')} || {value} || {text_literal(f' {what}')}"
+    said = f"{literal(f'{written}: ')} || {value} || {literal(f' {what}')}"
     if kind == "amount":
         whole = f"trim(CAST({quoted(f'{OWN}raw:{written}')} AS VARCHAR))"
         many = f"regexp_full_match({whole}, '[+-]?[0-9]*[.][0-9]{{19,}}')"
-        decimals = (
-            f"{text_literal(f'{written}: ')} || {value} || ' has more than 18 decimals and cannot be kept exactly'"
-        )
+        decimals = f"{literal(f'{written}: ')} || {value} || ' has more than 18 decimals and cannot be kept exactly'"
         return f"(CASE WHEN {many} THEN {decimals} ELSE {said} END)"
     return f"({said})"
