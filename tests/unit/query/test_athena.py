@@ -240,3 +240,11 @@ class TestAsking:
         with pytest.raises(UsageError, match="ask for fewer months, or with fewer filters"):
             engine(athena, []).run(long)
         assert not athena.started
+
+    def test_a_column_that_athena_cannot_have_is_refused_before_it_is_asked(self):
+        athena = Athena(state("SUCCEEDED"))
+        with engine(athena, []) as asked:
+            asked._slices = (slice_of(more=frozenset({"x_Odd Name"})),)
+            with pytest.raises(UsageError, match=r"no column named 'x_Odd Name': ask DuckDB"):
+                asked.run(Query(OCTOBER, ("x_Odd Name",), (), ("BilledCost",)))
+        assert not athena.started

@@ -55,6 +55,9 @@ TERABYTE = 1024**4
 LONGEST_STATEMENT = 262_144
 """Bytes. https://docs.aws.amazon.com/athena/latest/ug/service-limits.html"""
 
+CUSTOM = re.compile(r"[xX]_[A-Za-z0-9_]+")
+"""Names of a source's own columns that Athena takes for a column's name."""
+
 PAUSES = (0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
 """Seconds between two looks at a query; the last one again and again."""
 
@@ -130,6 +133,9 @@ class AthenaEngine(RemoteEngine):
         return Scan(size, max(size, LEAST_BYTES) * self._price / TERABYTE)
 
     def ask_exports(self, query: Query, metrics: Sequence[str], choice: Choice) -> Rows:  # noqa: D102 - the base says it
+        for name in query.columns:
+            if name.startswith("x_") and "/" not in name and not CUSTOM.fullmatch(name):
+                raise UsageError(f"Athena has no column named {name!r}: ask DuckDB (FARTHING_ENGINE=duckdb)")
         self._prepare()
         sql = statement(query, metrics, choice, self._table)
         if len(sql.encode()) > LONGEST_STATEMENT:
@@ -307,8 +313,7 @@ def typed(row: Sequence[str | None], days: Sequence[bool]) -> tuple[Any, ...]:
 
 def table_input(table: Table, slices: Sequence[ExportSlice]) -> dict[str, Any]:
     """The Glue table: every FOCUS column, and the others that these slices have."""
-    custom = re.compile(r"[xX]_[A-Za-z0-9_]+")
-    others = sorted({name.lower() for one in slices for name in one.columns if custom.fullmatch(name)})
+    others = sorted({name.lower() for one in slices for name in one.columns if CUSTOM.fullmatch(name)})
     known = {name.lower(): TYPES[column.kind] for name, column in FOCUS_COLUMNS.items()}
     known |= {name.lower(): TYPES["amount"] for name in METRICS if name.lower() not in known}
     columns = {**known, **{name: TYPES["text"] for name in others if name not in known}}
