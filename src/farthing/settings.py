@@ -63,7 +63,7 @@ class Setting(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a run goes by. Every field has a row in :data:`SETTINGS`, except those of farthing.toml only.
 
-    These are ``thresholds``, and ``allocations`` as they stand there: the one command that uses them reads them.
+    These are ``thresholds``, and the tables of :data:`TABLES` as they stand there: whoever uses them reads them.
     """
 
     bucket_name: str | None = None
@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     today: date | None = None
     thresholds: tuple[ThresholdRule, ...] = ()
     allocations: tuple[Any, ...] = ()
+    budgets: tuple[Any, ...] = ()
+    credits: tuple[Any, ...] = ()
 
 
 def _text(text: str) -> str:
@@ -250,6 +252,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_TODAY", "today", "", _day, "Pins the date (the time of day goes on), for trials on recorded or simulated data."),
 )  # fmt: skip
 
+TABLES = ("allocations", "budgets", "credits")
+"""Arrays of tables in farthing.toml that are kept as they stand there until something uses them."""
+
 _KEYS = {setting.key: setting for setting in SETTINGS if setting.key}
 
 
@@ -286,14 +291,12 @@ def load(
     for key, value in _parse_toml(toml, toml_name, problems).items():
         if key == "thresholds":
             values["thresholds"] = parse_rules(value, toml_name, problems)
-        elif key == "allocations":
-            values["allocations"] = tuple(value) if isinstance(value, list) else (value,)
+        elif key in TABLES:
+            values[key] = tuple(value) if isinstance(value, list) else (value,)
         elif key in _KEYS:
             _take(_KEYS[key], _as_text(value), f"{key} in {toml_name}", values, problems)
         else:
-            problems.append(
-                f"{toml_name} has an unknown key {key!r}{nearest(key, [*_KEYS, 'thresholds', 'allocations'])}"
-            )
+            problems.append(f"{toml_name} has an unknown key {key!r}{nearest(key, [*_KEYS, 'thresholds', *TABLES])}")
     for setting in SETTINGS:
         text = environment.get(setting.name, "").strip()
         if text:

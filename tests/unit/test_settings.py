@@ -4,13 +4,13 @@ import pytest
 
 from farthing.app import webhook_in
 from farthing.errors import SettingsError
-from farthing.settings import LAMBDA_REQUIRED, SETTINGS, Secret, Settings, load
+from farthing.settings import LAMBDA_REQUIRED, SETTINGS, TABLES, Secret, Settings, load
 
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/plantedsecret"
 
 
 def test_every_setting_has_a_row_and_every_row_a_field():
-    assert {setting.field for setting in SETTINGS} | {"thresholds", "allocations"} == set(Settings.__struct_fields__)
+    assert {setting.field for setting in SETTINGS} | {"thresholds", *TABLES} == set(Settings.__struct_fields__)
 
 
 def test_defaults_need_nothing():

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("farthing.cli.report", "What was spent, by whatever you ask."),
     "anomalies": ("farthing.cli.anomalies", "What went otherwise than expected, and its root cause."),
     "dashboard": ("farthing.cli.dashboard", "The ledger in a browser."),
+    "budgets": ("farthing.cli.budgets", "What is spent of each budget, and how long credits last."),
     "explain": ("farthing.cli.explain", "Why a cost changed: a waterfall that adds up to the cent."),
     "reconcile": ("farthing.cli.reconcile", "Prove the stored totals against an independent ungrouped query."),
     "doctor": ("farthing.cli.doctor", "Configuration, access, reachability, freshness: each ok or how to mend it."),
