@@ -50,6 +50,11 @@ LOOKED_AT_DAYS = LEARNING_DAYS + COMPLETE_HOURS // 24 + 3
 CREDITS_KEY = "state/credits.json"
 CREDITS_SCHEMA = "farthing.credits/1"
 
+NO_LENS = (
+    f"the ledger does not keep the lens {LENS}, which tells credits: set FARTHING_LENSES={LENS} for the next runs, and "
+    "`farthing backfill` brings its history ($0.01 a page)"
+)
+
 Forecasts = Callable[[Budget], Forecast | None]
 """Makes the forecast of a budget's scope, None where there is none."""
 
@@ -69,10 +74,11 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class CreditStanding(msgspec.Struct, frozen=True):
-    """How credits stand; None where the ledger does not keep the record-type lens, or says it in ``problems``."""
+    """How credits stand; None where there are none, or it cannot be told. ``hint`` says what would tell it."""
 
     credits: Credits | None
     problems: tuple[str, ...] = ()
+    hint: str = ""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -122,7 +128,8 @@ def signals(place: Workplace, *, forecasts: Forecasts | None = None) -> Found:
             (told if reached.told else recorded).append(reached.signal)
     seen_since = now - timedelta(days=place.settings.alert_max_age_days)
     told += [signal_of(one) for one in restated(place.store, now, seen_since=seen_since)]
-    return Found(tuple(told), tuple(recorded), (*standing.problems, *lasting.problems))
+    problems = (*standing.problems, *lasting.problems, *filter(None, [lasting.hint]))
+    return Found(tuple(told), tuple(recorded), problems)
 
 
 def standings(
@@ -197,7 +204,7 @@ def credit_standing(
     reports = Reports(store, lens_prefix(LENS))
     listed = {day: etag for day, etag in reports.etags().items() if day < (as_of or now.date())}
     if not listed:
-        return CreditStanding(None, (f"no day tells credits: set FARTHING_LENSES={LENS}, and farthing backfill",))
+        return CreditStanding(None, hint=NO_LENS)
     first = days_needed(entries, max(listed))
     problems: list[str] = []
     days = _credit_days(store, reports, [day for day in listed if day >= first], listed, problems)

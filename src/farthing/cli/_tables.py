@@ -19,6 +19,14 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
 
 
+Cell = str | tuple[str, ...]
+"""A text, or one for each line."""
+
+
+def _text(cell: Cell) -> Text:
+    return Text("\n".join(map(printable, (cell,) if isinstance(cell, str) else cell)))
+
+
 def cents(amount: Decimal) -> str:
     """An amount for a column of a table: thousands separators, two decimals whatever its size, never '-0.00'."""
     text = format(amount, ",.2f")
@@ -31,17 +39,17 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(
-    headers: Sequence[str],
+    headers: Sequence[Cell],
     names: int,
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[Cell]],
     footer: Sequence[str] = (),
 ) -> Table:
     """A table that fits the terminal: long names go over several lines, figures (right-aligned) stay whole.
 
     Args:
-        headers: one text for each column.
+        headers: one cell for each column.
         names: how many columns, from the left, hold names; the others hold figures.
-        rows: one text for each column, already rounded.
+        rows: one cell for each column, already rounded.
         footer: a last row in bold under a line, such as the total; none if empty.
     """
     made = Table(
@@ -53,12 +61,12 @@ def table(
     )
     for place, header in enumerate(headers):
         made.add_column(
-            Text(printable(header)),
+            _text(header),
             Text(printable(footer[place])) if footer else "",
             justify="left" if place < names else "right",
             no_wrap=place >= names,
             overflow="fold",
         )
     for row in rows:
-        made.add_row(*(Text(printable(cell)) for cell in row))
+        made.add_row(*map(_text, row))
     return made

@@ -1,6 +1,7 @@
 """`farthing budgets`: what is spent of each budget, and how long credits last."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,11 +12,15 @@ from farthing.wording import several
 
 if TYPE_CHECKING:
     from farthing.budgeting import CreditStanding, Standing
+    from farthing.cli._tables import Cell
     from farthing.signals.budgets import Status
     from farthing.signals.credits import Credits, Runway
     from farthing.signals.maturation import Curve
 
 OVER_THRESHOLD = 3
+
+ROUGH_FROM = 100
+"""In the bill's currency: estimates from here on are shown without cents."""
 
 
 @click.command("budgets", short_help="What is spent of each budget, and how long credits last.")
@@ -53,7 +58,7 @@ def command(as_of: datetime | None, fail_on_breach: bool, as_json: bool) -> int:
     else:
         _print(standing, lasting)
     problems = [*standing.problems, *lasting.problems]
-    for problem in [*problems, *_remarks(standing)]:
+    for problem in [*problems, *filter(None, [lasting.hint]), *_remarks(standing)]:
         click.echo(f"farthing: {problem}", err=True)
     if problems:
         return 1
@@ -92,46 +97,55 @@ def _print_budgets(standing: "Standing") -> None:
     from farthing.cli._tables import cents, console, table
     from farthing.signals.budgets import period_name
 
-    def row(status: "Status") -> tuple[str, ...]:
-        unit = f" {status.currency}" if status.currency else ""
+    statuses = standing.statuses
+    currencies = {status.currency for status in statuses}
+    unit = f" ({statuses[0].currency})" if len(currencies) == 1 and statuses[0].currency else ""
+
+    def row(status: "Status") -> "tuple[Cell, ...]":
+        own = f" {status.currency}" if not unit and status.currency else ""
         return (
-            status.budget.name,
-            period_name(status.budget, status.period),
-            cents(status.spent) + unit,
+            (status.budget.name, period_name(status.budget, status.period)),
+            status.state,
+            cents(status.spent) + own,
             "-" if status.amount is None else cents(status.amount),
-            "-" if status.used is None else f"{status.used:,} %",
-            "-" if status.pace is None else cents(status.pace),
+            "-" if status.used is None else f"{status.used:,}",
+            "-" if status.pace is None else _rough(status.pace),
             _forecast(status),
             str(status.days_left),
-            status.state,
         )
 
-    heads = ("Budget", "Period", "Spent", "Of", "Used", "Pace", "Forecast (80 %)", "Days left", "State")
+    heads = ("Budget", "State", f"Spent{unit}", "Of", "Used %", "Pace", ("Forecast", "80 %"), ("Days", "left"))
     out = console()
-    out.print(table(heads, 2, map(row, standing.statuses)))
-    newest = max((status.newest for status in standing.statuses if status.newest), default=None)
-    filling = max((status.days_filling for status in standing.statuses), default=0)
+    out.print(table(heads, 2, map(row, statuses)))
+    newest = max((status.newest for status in statuses if status.newest), default=None)
+    filling = max((status.days_filling for status in statuses), default=0)
     if newest:
         still = f"; the last {several(filling, 'day')} still fill{'s' if filling == 1 else ''} up" if filling else ""
         out.print(f"known up to {newest}{still}", style="dim")
 
 
-def _forecast(status: "Status") -> str:
+def _rough(amount: Decimal) -> str:
+    """An estimate: cents of hundreds tell nothing."""
     from farthing.cli._tables import cents
 
+    return cents(amount) if abs(amount) < ROUGH_FROM else format(amount, ",.0f")
+
+
+def _forecast(status: "Status") -> "Cell":
     told = status.forecast
-    return "-" if told is None else f"{cents(told.mean)} ({cents(told.lo80)} to {cents(told.hi80)})"
+    return "-" if told is None else (_rough(told.mean), f"{_rough(told.lo80)} to {_rough(told.hi80)}")
 
 
 def _print_credits(told: "Credits") -> None:
     from farthing.cli._tables import cents, console, table
     from farthing.wording import money
 
+    unit = f" ({told.currency})" if told.currency else ""
+
     def row(runway: "Runway") -> tuple[str, ...]:
-        unit = f" {runway.currency}" if runway.currency else ""
         return (
             runway.credit.name,
-            cents(runway.left) + unit,
+            cents(runway.left),
             cents(runway.credit.balance),
             "-" if runway.burn is None else cents(runway.burn),
             _day(runway.runs_out),
@@ -140,7 +154,16 @@ def _print_credits(told: "Credits") -> None:
             "-" if runway.days_left is None else str(runway.days_left),
         )
 
-    heads = ("Credit", "Left", "Of", "Used a day", "Runs out", "Expires", "Unused then", "Days left")
+    heads = (
+        "Credit",
+        f"Left{unit}",
+        "Of",
+        ("Used", "a day"),
+        "Runs out",
+        "Expires",
+        ("Unused", "then"),
+        ("Days", "left"),
+    )
     out = console()
     out.print(table(heads, 1, map(row, told.runways)))
     if told.currency:
