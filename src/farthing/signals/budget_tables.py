@@ -25,7 +25,6 @@ KEYS = (
     *("actual", "forecast"),
 )
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def parse_budgets(tables: Sequence[Any], where: str, problems: list[str]) -> tuple[Budget, ...]:
@@ -51,9 +50,6 @@ def _budget(table: Mapping[str, Any], called: str, problems: list[str]) -> Budge
     start_month = reader.whole("start_month", 1, 12)
     if start_month is not None and period not in (QUARTERLY, YEARLY):
         reader.problem(f"start_month of {called} is for a yearly or quarterly budget, this one is {period}")
-    currency = reader.text("currency")
-    if currency is not None and not _CURRENCY.fullmatch(currency):
-        reader.problem(f"currency of {called} must be three letters such as USD, not {currency!r}")
     amount, amounts = reader.amount("amount"), reader.amounts("amounts")
     if "amount" not in table and not amounts:
         reader.problem(f"{called} needs amount, what may be spent in each period")
@@ -67,7 +63,7 @@ def _budget(table: Mapping[str, Any], called: str, problems: list[str]) -> Budge
         where=scope,
         filters=filters,
         metric=METRICS[reader.choice("metric", METRICS, "billed")],
-        currency=currency,
+        currency=reader.currency("currency"),
         actual=reader.numbers("actual", DEFAULT_ACTUAL),
         forecast=() if period == DAILY else reader.numbers("forecast", DEFAULT_FORECAST),
     )

@@ -31,7 +31,7 @@ def _credit(table: Mapping[str, Any], called: str, problems: list[str]) -> Credi
         reader.problem(f"warn of {called} must be whole days")
     if as_of and expires and expires < as_of:
         reader.problem(f"{called} expires on {expires}, before its as_of, {as_of}")
-    name, currency = reader.text("name", required=True), reader.text("currency")
+    name, currency = reader.text("name", required=True), reader.currency("currency")
     if not reader.is_fine or name is None or balance is None or as_of is None:
         return None
     return Credit(

@@ -40,8 +40,6 @@ DEFAULT_WARN = (Decimal(7), Decimal(14), Decimal(30), Decimal(60))
 BURN_DAYS = 28
 """Days that the burn is measured on: four weeks, so that each weekday counts alike."""
 
-WEEK = 7
-
 LUMPY_DAYS = 92
 """Days that the burn is measured on where credits come on fewer than half of the days: three monthly ones."""
 
@@ -226,18 +224,18 @@ def _divided(in_order: Sequence[Credit], days: Mapping[date, CreditDay]) -> tupl
 def _burn(credit: Credit, days: Mapping[date, CreditDay], settled: date) -> Decimal | None:
     """What credits pay a day of what this one may pay for.
 
-    Where they come on most days, the median of the last four weeks' daily means: one odd week does not count. Where
-    they come in lumps, such as once a month, the mean of the last 92 days.
+    Where they come on most days, the mean of the seven weekdays' medians over the last four weeks: one odd week does
+    not count. Where they come in lumps, such as once a month, the mean of the last 92 days.
     """
     known = {day: _used_of(credit, days[day]) for day in sorted(days) if day < settled}
-    recent = list(known.values())[-BURN_DAYS:]
+    recent = dict(list(known.items())[-BURN_DAYS:])
     if not recent:
         return None
-    if 2 * sum(amount != 0 for amount in recent) >= len(recent):
-        weeks = [recent[max(0, end - WEEK) : end] for end in range(len(recent), 0, -WEEK)]
-        # What is left over at the start is no week, unless it is all that there is.
-        whole = [week for week in weeks if len(week) == WEEK] or weeks
-        burn = median([_mean(week) for week in whole])
+    if 2 * sum(amount != 0 for amount in recent.values()) >= len(recent):
+        weekdays: dict[int, list[Decimal]] = {}
+        for day, amount in recent.items():
+            weekdays.setdefault(day.weekday(), []).append(amount)
+        burn = _mean([median(amounts) for amounts in weekdays.values()])
     else:
         burn = _mean(list(known.values())[-LUMPY_DAYS:])
     return max(ZERO, _ROUGH.quantize(burn, DECIMALS))

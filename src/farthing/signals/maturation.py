@@ -111,7 +111,7 @@ def growth(
     found = {}
     for one in days:
         age = age_hours(one.day, as_of)
-        if 0 <= age < filling_hours:
+        if one.states and 0 <= age < filling_hours:
             shares = _shares(taught, age)
             found[one.day] = 1 / _clamped(median(shares)) if len(shares) >= least_days else TYPICAL_GROWTH
     return found

@@ -1,6 +1,7 @@
 """A table of farthing.toml, read key by key: what is wrong is added to a list, so that all of it is told at once."""
 
 import difflib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +11,8 @@ from farthing.errors import AmountError, UsageError
 from farthing.model import parse_amount
 from farthing.query.model import Filter
 from farthing.query.selection import parse_selection
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class TableReader:
@@ -52,6 +55,13 @@ class TableReader:
         elif required:
             self.problem(f"{self.where} needs {key}, a text in quotes")
         return None
+
+    def currency(self, key: str) -> str | None:
+        """A currency's three letters."""
+        text = self.text(key)
+        if text is not None and not _CURRENCY.fullmatch(text):
+            self.problem(f"{key} of {self.where} must be three letters such as USD, not {text!r}")
+        return text
 
     def choice(self, key: str, choices: Collection[str], default: str) -> str:
         """One of some words."""
