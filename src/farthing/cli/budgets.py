@@ -81,7 +81,7 @@ def _remarks(standing: "Standing") -> list[str]:
         elif status.budget.where and not status.charges:
             said.append(f"budget {name!r}: nothing in {period} matches {status.budget.where!r}")
         if status.days_missing and status.state != "no data":
-            said.append(f"budget {name!r}: {gap(status)} are not in what is spent")
+            said.append(f"budget {name!r}: what is spent is without {gap(status)}")
     return said
 
 
