@@ -105,7 +105,8 @@ error.
 In Lambda {required} are required. `--home` stands for `FARTHING_HOME`, `--config` for `FARTHING_CONFIG`,
 `--days` of `farthing collect` for `FARTHING_WINDOW_DAYS`.
 
-`farthing.toml` may hold `[[thresholds]]` tables as well: see [alerts](../alerts.md).
+`farthing.toml` may hold tables as well: `[[thresholds]]`, see [alerts](../alerts.md); `[[budgets]]` and `[[credits]]`,
+see [budgets](../budgets.md); `[[allocations]]`, see [querying](../querying.md).
 """
 
 

@@ -20,10 +20,15 @@ import pytest
 
 from farthing import schemas
 from farthing.alerts.channels.slack import FINAL
+from farthing.budgeting import rules_of
 from farthing.cli import COMMANDS, group
 from farthing.ledger.reports import decode_report, encode_report
 from farthing.model import DailyReport, RunRecord, exact_sum
 from farthing.settings import SETTINGS, load
+from farthing.signals.budget_tables import KEYS as BUDGET_KEYS
+from farthing.signals.budgets import DEFAULT_ACTUAL, DEFAULT_FORECAST
+from farthing.signals.credit_tables import KEYS as CREDIT_KEYS
+from farthing.signals.credits import DEFAULT_WARN
 from farthing.signals.thresholds import ThresholdRule
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +124,25 @@ def test_the_documented_defaults_are_those_of_the_code():
     defaults = ThresholdRule(name="any")
     for name in ("weeks", "min_days", "min_increase"):
         assert re.search(rf"^\| `{name}` \|.*\| {getattr(defaults, name)} \|$", page, re.MULTILINE), name
+
+
+def test_every_key_of_budgets_and_credits_is_documented_with_its_default():
+    budgets, _, credits_ = _read("docs/budgets.md").partition("\n## Credits\n")
+    for page, keys in ((budgets, BUDGET_KEYS), (credits_, CREDIT_KEYS)):
+        for key in keys:
+            assert re.search(rf"^\| `{key}` \|", page, re.MULTILINE), key
+    defaults = {"actual": DEFAULT_ACTUAL, "forecast": DEFAULT_FORECAST}
+    for key, numbers in defaults.items():
+        assert re.search(
+            rf"^\| `{key}` \|.*\| `{list(map(int, numbers))}` \|$".replace("[", "\\["), budgets, re.MULTILINE
+        )
+    assert f"`{list(map(int, DEFAULT_WARN))}`" in credits_
+
+
+def test_the_examples_of_budgets_and_credits_are_right():
+    for text in _blocks(_read("docs/budgets.md"), "toml"):
+        rules = rules_of(load({}, text))
+        assert rules.budgets or rules.credits
 
 
 def test_every_answer_of_slack_is_documented():
