@@ -45,7 +45,8 @@ from farthing.signals.restatement import Restatement, restatements, signal_of, s
 from farthing.workplace import Workplace
 
 LOOKED_AT_DAYS = LEARNING_DAYS + COMPLETE_HOURS // 24 + 3
-"""Days before today whose histories are read: those that teach, and the young ones. Older days are not restated."""
+"""Days before today whose histories are read: those that teach, and the young ones. A run does not ask for older
+days, so they are not restated."""
 
 CREDITS_KEY = "state/credits.json"
 CREDITS_SCHEMA = "farthing.credits/1"

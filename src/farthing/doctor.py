@@ -22,6 +22,7 @@ from farthing.alerts.channels.sns import explained, region_of_topic
 from farthing.alerts.outbox import CLAIM_SECONDS, KEPT_DAYS, Outbox
 from farthing.alerts.outbox import PREFIX as ALERTS_PREFIX
 from farthing.aws import AWS_ERRORS, DENIED, LEAST_BOTO3, LOG_IN, error_code, explain
+from farthing.budgeting import rules_of
 from farthing.errors import CorruptError, FarthingError, SettingsError
 from farthing.ledger.reports import PREFIX, Reports, lens_prefix
 from farthing.ledger.runs import Runs
@@ -30,6 +31,7 @@ from farthing.ledger.totals import lens_names
 from farthing.model import Delivery, RunRecord, exact_sum
 from farthing.planning import Plan
 from farthing.settings import SETTINGS, Secret, Settings, load
+from farthing.signals.credits import LENS
 from farthing.signals.thresholds import names_in, unmatched
 from farthing.sources.cost_explorer import COST_METRICS
 from farthing.wording import money, several
@@ -284,11 +286,17 @@ class _Examination:
 
     def settings(self) -> Iterator[Found]:
         """All that is wrong in the environment and in farthing.toml."""
-        for problem in self._place.problems:
+        problems, hints = self._place.problems, self._place.hints
+        try:
+            if rules_of(self._settings).credits and LENS not in self._settings.lenses:
+                hints = (*hints, f"[[credits]] needs the lens that tells them: set FARTHING_LENSES={LENS}")
+        except SettingsError as error:
+            problems = (*problems, *error.problems)
+        for problem in problems:
             yield Found("settings", "failed", problem)
-        for hint in self._place.hints:
+        for hint in hints:
             yield Found("settings", "warning", hint)
-        if not self._place.problems and not self._place.hints:
+        if not problems and not hints:
             scope = f", only {self._settings.scope}" if self._settings.scope else ""
             where = self._place.configuration or "no farthing.toml"
             yield Found(

@@ -222,6 +222,18 @@ def test_settings_problems_fail_and_hints_warn(place):
     assert "dev, source cost-explorer; no farthing.toml" in only(place(), "settings").says
 
 
+def test_wrong_budgets_and_credits_fail_and_credits_without_their_lens_warn(place):
+    wrong = {"budgets": ({"name": "a"},), "credits": ({"name": "b", "balance": 1},)}
+    found = of(place(settings=wrong), "settings")
+    assert [one.state for one in found] == ["failed", "failed"]
+    assert "needs amount" in found[0].says
+    assert "as_of of credits 1" in found[1].says
+    right = {"credits": ({"name": "b", "balance": 1, "as_of": ago(9)},)}
+    found = only(place(settings=right), "settings")
+    assert (found.state, "FARTHING_LENSES=record-type" in found.says) == ("warning", True)
+    assert only(place(settings={**right, "lenses": ("record-type",)}), "settings").state == "ok"
+
+
 @pytest.mark.parametrize(("bucket", "state"), [("b", "failed"), (None, "warning")])
 def test_an_old_sdk_matters_to_a_bucket(place, bucket, state):
     old = Software("3.11.0", "1.34.0", conditional_writes=False)
