@@ -20,7 +20,7 @@ from farthing.budgeting import (
     signals,
     standings,
 )
-from farthing.errors import LedgerError, SettingsError
+from farthing.errors import AccessError, ConflictError, LedgerError, SettingsError
 from farthing.ledger.reports import PREFIX, Reports, key_of, lens_prefix
 from farthing.ledger.selected import PREFIX as SELECTED
 from farthing.ledger.selected import Selected
@@ -117,14 +117,20 @@ def test_what_is_kept_may_be_deleted_damaged_or_of_another_version():
     assert standings(store, budgets, NOW) == first
 
 
-def test_a_home_that_cannot_be_written_is_read_all_the_same():
-    class ReadOnly(CountingStore):
+@pytest.mark.parametrize("refusal", [LedgerError("no"), AccessError("no"), ConflictError("another run was faster")])
+def test_a_state_that_cannot_be_written_or_read_is_worked_out_all_the_same(refusal):
+    class Closed(CountingStore):
         def create(self, key, data):
             if key.startswith("state/"):
-                raise LedgerError("no")
+                raise refusal
             return super().create(key, data)
 
-    store = filled(store=ReadOnly())
+        def read(self, key):
+            if key.startswith("state/") and not isinstance(refusal, ConflictError):
+                raise refusal
+            return super().read(key)
+
+    store = filled(store=Closed())
     assert standings(store, rules({"name": "month", "amount": 1}), NOW).statuses[0].spent == 220
     assert list(store.keys("state/")) == []
 

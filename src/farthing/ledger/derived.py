@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from farthing.errors import LedgerError
+from farthing.errors import FarthingError
 from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store, Stored
 
@@ -56,7 +56,7 @@ class Derived(Generic[T]):
         try:
             self._stored = self._store.read(self._key)
             found = self._decoder.decode(self._stored.data) if self._stored else None
-        except LedgerError as error:
+        except FarthingError as error:
             _log.info(f"{self._store.locate(self._key)} cannot be read and is worked out anew: {error}")
             return {}
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -77,5 +77,5 @@ class Derived(Generic[T]):
                 self._store.create(self._key, data)
             else:
                 self._store.replace(self._key, data, self._stored.etag)
-        except LedgerError as error:  # another run's conflicting write too: what it left out is worked out again
+        except FarthingError as error:  # another run's conflicting write too: what it left out is worked out again
             _log.info(f"{self._store.locate(self._key)} was not written, the next run works it out: {error}")
