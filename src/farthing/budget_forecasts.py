@@ -20,6 +20,9 @@ from farthing.signals.panel import Leaf, Panel
 
 FORECAST = "farthing.signals.forecast"
 
+ACCOUNT_COLUMNS = ("SubAccountId", "SubAccountName")
+"""Filters on these need the accounts' names, which the newest report tells."""
+
 
 class Estimator(Protocol):
     """``farthing.signals.forecast.estimate``."""
@@ -71,7 +74,14 @@ def part_of(panel: Panel, budget: Budget, account_names: Mapping[str, str | None
     return Part(panel, tuple(inside))
 
 
-def forecasts_of(store: Store, now: datetime, estimate: Estimator, *, as_of: date | None = None) -> Forecasts:
+def forecasts_of(
+    store: Store,
+    now: datetime,
+    estimate: Estimator,
+    *,
+    as_of: date | None = None,
+    panels: Callable[[str], Panel] | None = None,
+) -> Forecasts:
     """Makes forecasts of budgets; the series and the growth are read when the first one is asked for.
 
     Args:
@@ -79,11 +89,14 @@ def forecasts_of(store: Store, now: datetime, estimate: Estimator, *, as_of: dat
         now: UTC.
         estimate: ``farthing.signals.forecast.estimate``.
         as_of: only days before this one are known; by default those before today.
+        panels: the series by metric, where a run has them already.
     """
     today = as_of or now.date()
 
     @cache
     def panel(metric: str) -> Panel:
+        if panels is not None:
+            return panels(metric)
         return Series(store).load(metric, today, today - timedelta(days=MAX_DAYS)).daily
 
     @cache
@@ -98,9 +111,10 @@ def forecasts_of(store: Store, now: datetime, estimate: Estimator, *, as_of: dat
     def of(budget: Budget) -> Forecast | None:
         def forecast(period: Period) -> Estimate | None:
             whole = panel(budget.metric)
-            if not whole.dates:
+            named = any(term.column in ACCOUNT_COLUMNS for term in budget.filters)
+            part = part_of(whole, budget, account_names() if named else {})
+            if not part.leaves:
                 return None
-            part = part_of(whole, budget, account_names() if budget.filters else {})
             return estimate(part, whole.dates[-1] + timedelta(days=1), period, growth=growth(budget.metric))
 
         return forecast

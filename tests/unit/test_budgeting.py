@@ -324,20 +324,47 @@ def test_a_forecast_is_of_the_budgets_leaves_and_grows_young_days():
         {"name": "ec2", "amount": 2500, "where": "service:EC2"}, {"name": "s3", "amount": 9, "where": "service:S3"}
     )
     found = standings(store, budgets, NOW, forecasts=forecasts_of(store, NOW, estimate))
-    assert [status.forecast.mean for status in found.statuses] == [3000, 3000]
-    (panel, as_of, period, growth), (nothing, *_) = asked
+    assert [status.forecast and status.forecast.mean for status in found.statuses] == [3000, None]
+    ((panel, as_of, period, growth),) = asked
     assert as_of == TODAY
     assert period == Period(NOVEMBER, date(2026, 12, 1))
     assert growth == pytest.approx({ago(1): 2.0, ago(2): 1 / 0.9})
     assert panel.leaves == ((EC2, PROD),)
     assert panel.values(0)[-1] == 50
-    assert nothing.leaves == ()
     assert found.statuses[0].state == "will be over"
     told = signals(
         workplace(FakeCostExplorer({}), store, budgets=({"name": "a", "amount": 2500},)),
         forecasts=forecasts_of(store, NOW, estimate),
     ).told
     assert [one.rule for one in told if one.kind == "budget"] == ["a: 80 % actual", "a: 100 % forecast"]
+
+
+def test_accounts_are_found_by_name_and_a_run_brings_its_own_series():
+    store = CountingStore()
+    charges = [Charge((EC2, PROD), "prod", (Decimal(8),)), Charge((EC2, DEV), "sandbox", (Decimal(2),))]
+    one = daily_report(
+        ago(1),
+        currency="USD",
+        estimated=True,
+        collected_at=NOW,
+        metrics=("BilledCost",),
+        source=Source("cost-explorer", ("ServiceName", "SubAccountId")),
+        charges=charges,
+    )
+    Reports(store).write(one)
+    whole = panel_of([((EC2, PROD), ago(1), 8.0), ((EC2, DEV), ago(1), 2.0)])
+    asked = []
+
+    def estimate(panel, as_of, period, *, growth):
+        asked.append(panel.leaves)
+
+    of = forecasts_of(store, NOW, estimate, panels={"BilledCost": whole}.__getitem__)
+    (status,) = standings(
+        store, rules({"name": "a", "amount": 9, "where": "-account:sand*"}), NOW, forecasts=of
+    ).statuses
+    assert asked == [((EC2, PROD),)]
+    assert (status.spent, status.forecast) == (8, None)
+    assert list(store.keys("state/series/")) == []
 
 
 def test_an_empty_ledger_has_no_forecast():
