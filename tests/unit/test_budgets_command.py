@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes import DEV, EC2, PROD, S3, TODAY, ago, report
-from tests.unit.test_budgeting import lens
+from tests.unit.test_budgeting import lens, watched
 
 from farthing import cli
 from farthing.ledger.folder import FolderStore
@@ -85,6 +85,14 @@ def test_the_forecast_is_shown_with_its_interval(farthing, ledger, monkeypatch):
     assert "1,290 to 1,330" in out
     _, out, _ = farthing("--json")
     assert json.loads(out)["budgets"][0]["forecast"]["lo80"] == "1290"
+
+
+def test_how_long_days_fill_up_is_said_where_the_ledger_knows_it(farthing, tmp_path):
+    watched(FolderStore(tmp_path / "ledger"))
+    _, out, _ = farthing()
+    assert "the last 2 days still fill up; nine of ten days here are filled 56 h after their end" in " ".join(
+        out.split()
+    )
 
 
 def test_json(farthing, ledger):

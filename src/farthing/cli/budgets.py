@@ -56,7 +56,7 @@ def command(as_of: datetime | None, fail_on_breach: bool, as_json: bool) -> int:
     if as_json:
         click.echo(pretty(_document(standing, lasting, curve)))
     else:
-        _print(standing, lasting)
+        _print(standing, lasting, curve)
     problems = [*standing.problems, *lasting.problems]
     for problem in [*problems, *filter(None, [lasting.hint]), *_remarks(standing)]:
         click.echo(f"farthing: {problem}", err=True)
@@ -85,15 +85,15 @@ def _remarks(standing: "Standing") -> list[str]:
     return said
 
 
-def _print(standing: "Standing", lasting: "CreditStanding") -> None:
+def _print(standing: "Standing", lasting: "CreditStanding", curve: "Curve") -> None:
     """Tables for people."""
     if standing.statuses:
-        _print_budgets(standing)
+        _print_budgets(standing, curve)
     if lasting.credits is not None:
         _print_credits(lasting.credits)
 
 
-def _print_budgets(standing: "Standing") -> None:
+def _print_budgets(standing: "Standing", curve: "Curve") -> None:
     from farthing.cli._tables import cents, console, table
     from farthing.signals.budgets import period_name
 
@@ -121,7 +121,9 @@ def _print_budgets(standing: "Standing") -> None:
     filling = max((status.days_filling for status in statuses), default=0)
     if newest:
         still = f"; the last {several(filling, 'day')} still fill{'s' if filling == 1 else ''} up" if filling else ""
-        out.print(f"known up to {newest}{still}", style="dim")
+        learned = curve.filling_hours
+        usually = "" if learned is None else f"; nine of ten days here are filled {learned:.0f} h after their end"
+        out.print(f"known up to {newest}{still}{usually}", style="dim")
 
 
 def _rough(amount: Decimal) -> str:
