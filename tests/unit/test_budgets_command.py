@@ -42,6 +42,7 @@ def ledger(tmp_path):
 @pytest.fixture
 def farthing(capsys, monkeypatch):
     monkeypatch.setenv("FARTHING_TODAY", TODAY.isoformat())
+    monkeypatch.setattr("farthing.budget_forecasts.installed_estimator", lambda: None)
 
     def run(*arguments, toml=TOML):
         Path("farthing.toml").write_text(toml)
