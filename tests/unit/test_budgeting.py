@@ -21,9 +21,10 @@ from farthing.budgeting import (
     standings,
 )
 from farthing.errors import AccessError, ConflictError, LedgerError, SettingsError
+from farthing.ledger.derived import MOST_DAYS, Derived
 from farthing.ledger.reports import PREFIX, Reports, key_of, lens_prefix
 from farthing.ledger.selected import PREFIX as SELECTED
-from farthing.ledger.selected import Selected
+from farthing.ledger.selected import DaySum, Selected
 from farthing.model import Charge, Estimate, Period, Source, daily_report
 from farthing.query.selection import Selection, parse_selection
 from farthing.settings import Settings
@@ -115,6 +116,18 @@ def test_what_is_kept_may_be_deleted_damaged_or_of_another_version():
         assert standings(store, budgets, NOW) == first
     del store.objects[key]
     assert standings(store, budgets, NOW) == first
+
+
+def test_what_is_kept_does_not_grow_for_ever():
+    store = MemoryStore()
+    listed = {ago(age): "etag" for age in range(1000)}
+    kept = Derived(store, "state/trial.json", "trial/1", DaySum)
+    values = {day: DaySum("USD", Decimal("1E-7"), 1) for day in listed}
+    kept.save(values, listed)
+    again = Derived(store, "state/trial.json", "trial/1", DaySum)
+    assert again.load(listed) == {day: values[day] for day in sorted(values)[-MOST_DAYS:]}
+    again.save(values, listed)
+    assert store.writes == ["state/trial.json"]
 
 
 @pytest.mark.parametrize("refusal", [LedgerError("no"), AccessError("no"), ConflictError("another run was faster")])

@@ -15,6 +15,9 @@ from farthing.errors import FarthingError
 from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store, Stored
 
+MOST_DAYS = 800
+"""Days that an object keeps, the newest: a fiscal year and the one before it. Older ones are worked out when asked for."""
+
 T = TypeVar("T")
 
 _log = logging.getLogger("farthing")
@@ -67,8 +70,9 @@ class Derived(Generic[T]):
         return {day: entry.value for day, entry in found.days.items() if listed.get(day) == entry.etag}
 
     def save(self, values: Mapping[date, T], listed: Mapping[date, str]) -> None:
-        """Keeps these values, if that changes anything. What another run wrote meanwhile stays."""
-        days = {day.isoformat(): {"etag": listed[day], "value": builtins(values[day])} for day in sorted(values)}
+        """Keeps the newest of these values, if that changes anything. What another run wrote meanwhile stays."""
+        newest = sorted(values)[-MOST_DAYS:]
+        days = {day.isoformat(): {"etag": listed[day], "value": builtins(values[day])} for day in newest}
         data = encode({"schema": self._schema, "days": days}) + b"\n"
         if self._stored is not None and self._stored.data == data:
             return
