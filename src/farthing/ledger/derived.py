@@ -16,7 +16,7 @@ from farthing.jsontext import builtins, encode
 from farthing.ledger.store import Store, Stored
 
 MOST_DAYS = 800
-"""Days that an object keeps, the newest: a fiscal year and the one before it. Older ones are worked out when asked for."""
+"""Days that an object keeps, the newest: a fiscal year and the one before it. Others are worked out when asked for."""
 
 T = TypeVar("T")
 
