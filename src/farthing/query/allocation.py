@@ -14,7 +14,7 @@ import msgspec
 
 from farthing.errors import AmountError, SettingsError, UsageError
 from farthing.model import EXACT, ZERO, exact_difference, exact_sum, parse_amount, percent_of
-from farthing.query.model import Filter, Key, Query, Result, Row, in_place, label_of, parse_by, parse_where
+from farthing.query.model import Filter, Key, Query, Result, Row, label_of, parse_by, parse_where, rows_in_order
 
 Method = Literal["even", "proportional", "fixed"]
 METHODS = ("even", "proportional", "fixed")
@@ -172,7 +172,7 @@ def allocate(whole: Result, shared: Sequence[tuple[Rule, Result]]) -> tuple[Resu
     done = []
     for rule, part in shared:
         done.append(_give(rule, part, own, given, whole))
-    rows = sorted((Row(keys, amounts) for keys, amounts in given.items()), key=in_place(whole.columns))
+    rows = rows_in_order(whole.columns, (Row(keys, amounts) for keys, amounts in given.items()))
     return msgspec.structs.replace(whole, rows=tuple(rows)), tuple(done)
 
 
@@ -248,7 +248,7 @@ def largest_rows(result: Result, top: int) -> Result:
     ordered = sorted(result.rows, key=lambda row: row.amounts[0].copy_negate() if row.amounts else ZERO)
     rest = ordered[top:]
     amounts = tuple(exact_sum(row.amounts[place] for row in rest) for place in range(len(result.metrics)))
-    kept = tuple(sorted(ordered[:top], key=in_place(result.columns)))
+    kept = tuple(rows_in_order(result.columns, ordered[:top]))
     return msgspec.structs.replace(result, rows=kept, rest=Row((), amounts), rest_count=len(rest))
 
 

