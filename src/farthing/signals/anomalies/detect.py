@@ -17,7 +17,7 @@ from farthing.signals.anomalies.fees import is_fee
 from farthing.signals.anomalies.limits import DEFAULTS, NEW, Limits
 from farthing.signals.anomalies.screen import screen_of
 from farthing.signals.anomalies.track import Track
-from farthing.signals.panel import PURCHASE, UNKNOWN, USAGE, Leaf, Panel, category_of
+from farthing.signals.panel import UNKNOWN, USAGE, Leaf, Panel, category_of
 
 OPEN = "open"
 ENDED = "ended"
@@ -141,8 +141,7 @@ def judge(
 def track_of(days: Days, leaf: Leaf, limits: Limits, allowances: Allowances | None = None) -> Track:
     """The track of a leaf, as its category or name asks for."""
     allowed = (allowances or {}).get((leaf[0], leaf[1]), ())
-    purchase = category_of(leaf) == PURCHASE
-    return Track(days, limits, fee=is_fee(leaf), purchase=purchase, allowances=allowed)
+    return Track(days, limits, fee=is_fee(leaf), allowances=allowed)
 
 
 def departure_of(leaf: Leaf, episode: Episode, days: Days, newest: int, limits: Limits) -> Departure:

@@ -58,6 +58,33 @@ def is_fee(leaf: Leaf) -> bool:
     return category_of(leaf) in FEE_CATEGORIES or leaf[0].strip().casefold().startswith(FEE_SERVICES)
 
 
+class FeeMemory:
+    """The bumps of one leaf, by the place of their day."""
+
+    __slots__ = ("_bumps", "_days", "_tolerance")
+
+    def __init__(self, days: Days, tolerance: float) -> None:
+        self._bumps: dict[int, Bump] = {}
+        self._days = days
+        self._tolerance = tolerance
+
+    def add(self, at: int, amount: float, level: float, *, told: bool = False) -> None:
+        """An amount over what was expected; ``level`` is the leaf's, ``told`` whether a departure was told of it."""
+        self._bumps[at] = Bump(at, amount, level, told)
+
+    def learned(self, at: int, amount: float, level: float) -> None:
+        """The same, learned from the past: whether a departure was told of it stays as it was."""
+        self.add(at, amount, level, told=at in self._bumps and self._bumps[at].told)
+
+    def forget(self, at: int) -> None:
+        """The day was none out of the ordinary."""
+        self._bumps.pop(at, None)
+
+    def expected(self, at: int, excess: float, level: float) -> Fee:
+        """What it says of an excess; see :func:`expected_fee`."""
+        return expected_fee(self._bumps.values(), at, self._days, excess, level, self._tolerance)
+
+
 def expected_fee(bumps: Iterable[Bump], at: int, days: Days, excess: float, level: float, tolerance: float) -> Fee:
     """What the memory says of an excess.
 

@@ -18,13 +18,13 @@ NEAR = 0.15
 STEADY = 0.12
 """Share of an earlier week's sum: a week that is nearer is no ramp."""
 
-NEAR_SIGMAS = 3.5
+NEAR_SIGMAS = 2.5
 """Standard deviations: the same for a leaf with more noise than that."""
 
 STEADY_SIGMAS = 8.0
 """Standard deviations of a day: the same for its weekly sum."""
 
-MOVED_SIGMAS = 1.8
+MOVED_SIGMAS = 1.3
 """Standard deviations: a day that is nearer to those two to four weeks before belongs to no ramp."""
 
 DIFFERENCE_TO_SIGMA = 1.4826 / 2**0.5
@@ -33,13 +33,16 @@ DIFFERENCE_TO_SIGMA = 1.4826 / 2**0.5
 FEE_NEAR = 0.1
 """Share: a fee that comes on the day of the last month's and is as near to it is no departure."""
 
+FEE_SHARE = 0.7
+"""Share of what a day has over the usual by which the same day of the last month stood out."""
+
 LEARN_FROM = 56
 """Days that the closer look learns from."""
 
-CLOSE_SIGMAS = 4.0
+CLOSE_SIGMAS = 2.5
 """Standard deviations: a day that is nearer is no departure, at the closer look."""
 
-CLOSE_MOVED_SIGMAS = 1.8
+CLOSE_MOVED_SIGMAS = 1.3
 """The same against the level ``LAG`` days before."""
 
 LAG = 14
@@ -88,9 +91,13 @@ class Screen(msgspec.Struct, frozen=True):
         if away <= NEAR * usual and moved <= NEAR * earlier:
             return True
         window = values[at - 34 : at]
-        noise = median([abs(x - y) for x, y in zip(window[7:], window[:-7], strict=True)]) * DIFFERENCE_TO_SIGMA
+        changes = [abs(x - y) / (x + y) if x + y > 0 else 0.0 for x, y in zip(window[7:], window[:-7], strict=True)]
+        noise = 2 * median(changes) * DIFFERENCE_TO_SIGMA * usual
         if away > max(NEAR * usual, NEAR_SIGMAS * noise):
             return self._known_fee(values, value, usual, noise)
+        if abs(value - same[3]) > 2 * max(NEAR * usual, NEAR_SIGMAS * noise):
+            # Near to what it was, but not to last week: it is back from somewhere.
+            return False
         return moved <= max(NEAR * earlier, MOVED_SIGMAS * noise) or self._steady(values, noise)
 
     def nearly_quiet(self, values: "array[float]") -> bool:
@@ -124,7 +131,10 @@ class Screen(msgspec.Struct, frozen=True):
     def _known_fee(self, values: "array[float]", value: float, usual: float, noise: float) -> bool:
         """Whether the day is as the same day of the last month was, and the days before it are as ever."""
         at, month_ago = self.at, self.month_ago
-        if month_ago < 0 or value <= usual or abs(value - values[month_ago]) > FEE_NEAR * values[month_ago]:
+        if month_ago < 7 or value <= usual or abs(value - values[month_ago]) > FEE_NEAR * values[month_ago]:
+            return False
+        if values[month_ago] - values[month_ago - 7] < FEE_SHARE * (value - usual):
+            # It did not stand out a month ago: the leaf has fallen since, and is back.
             return False
         return all(
             abs(values[place] - values[place - 7]) <= max(NEAR * values[place - 7], NEAR_SIGMAS * noise)
