@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from farthing.model import EXACT, exact_difference, exact_sum, percent_of
+from farthing.model import EXACT, ZERO, exact_difference, exact_sum, percent_of
 from farthing.signals.anomalies.detect import OPEN, DayFigures, Departure
 from farthing.signals.anomalies.limits import DROP, GONE, NEW, RAMP, SHIFT, SPIKE
 from farthing.signals.panel import Leaf, category_of
@@ -50,8 +50,21 @@ class Part(msgspec.Struct, frozen=True):
     excess: Decimal
 
 
+class Daily(msgspec.Struct, frozen=True):
+    """A day of an incident: money, of all leaves that were out on it, and how many these are."""
+
+    day: date
+    leaves: int
+    actual: Decimal
+    expected: Decimal
+    excess: Decimal
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """What went otherwise than expected. All amounts but ``excess_so_far`` are those of ``day``, in ``currency``.
+    """What went otherwise than expected. All amounts but those of all its days are those of ``day``, in ``currency``.
+
+    Whoever has it can work out every amount in it: ``actual`` and ``expected`` are the root cause's added up with the
+    others', ``excess_so_far`` is the sum of ``by_day``.
 
     Attributes:
         id: stays the same while the incident grows; see :func:`follow` for restated days.
@@ -72,6 +85,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         excess_month: the excess of 30 such days.
         root_cause: the smallest set of leaves that explains four fifths of the excess, the largest first.
         others: how many more leaves there are.
+        others_actual: what they spent.
+        others_expected: what was expected of them.
+        by_day: its days since ``raised_day`` on which a leaf was out, oldest first.
         reason: all of it in a sentence.
     """
 
@@ -94,6 +110,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     excess_month: Decimal
     root_cause: tuple[Part, ...]
     others: int
+    others_actual: Decimal = ZERO
+    others_expected: Decimal = ZERO
+    by_day: tuple[Daily, ...] = ()
     reason: str
 
     @property
@@ -182,6 +201,8 @@ def _incident(group: Sequence[Departure], currency: str, actuals: Actuals) -> In
     expected = exact_sum(part.expected for part in parts)
     excess = exact_difference(actual, expected)
     root = _root(parts, excess)
+    others = parts[len(root) :]
+    by_day = _by_day(group, actuals)
     kind = parts[0].kind
     incident = Incident(
         id=_id(group),
@@ -199,10 +220,13 @@ def _incident(group: Sequence[Departure], currency: str, actuals: Actuals) -> In
         upper=exact_sum(_estimate(one.days[-1].upper) for one in going_on),
         excess=excess,
         excess_percent=percent_of(excess, expected),
-        excess_so_far=exact_sum(_excess(one.leaf, figures, actuals) for one in group for figures in one.days),
+        excess_so_far=exact_sum(daily.excess for daily in by_day),
         excess_month=EXACT.multiply(excess, MONTH_DAYS),
         root_cause=root,
-        others=len(parts) - len(root),
+        others=len(others),
+        others_actual=exact_sum(part.actual for part in others),
+        others_expected=exact_sum(part.expected for part in others),
+        by_day=by_day,
         reason="",
     )
     return msgspec.structs.replace(incident, reason=_reason(incident))
@@ -252,8 +276,17 @@ def _actual(leaf: Leaf, figures: DayFigures, actuals: Actuals) -> Decimal:
     return Decimal(repr(figures.actual)) if exact is None else exact
 
 
-def _excess(leaf: Leaf, figures: DayFigures, actuals: Actuals) -> Decimal:
-    return exact_difference(_actual(leaf, figures, actuals), _estimate(figures.expected))
+def _by_day(group: Sequence[Departure], actuals: Actuals) -> tuple[Daily, ...]:
+    amounts: dict[date, list[tuple[Decimal, Decimal]]] = {}
+    for one in group:
+        for figures in one.days:
+            pair = _actual(one.leaf, figures, actuals), _estimate(figures.expected)
+            amounts.setdefault(figures.day, []).append(pair)
+    found = []
+    for day, pairs in sorted(amounts.items()):
+        actual, expected = exact_sum(spent for spent, _ in pairs), exact_sum(usual for _, usual in pairs)
+        found.append(Daily(day, len(pairs), actual, expected, exact_difference(actual, expected)))
+    return tuple(found)
 
 
 def _estimate(value: float) -> Decimal:

@@ -63,7 +63,7 @@ def mixed():
         ("Calm", "1", ""): calm[0],
         ("Spike", "1", ""): times(calm[1], DAY, DAY, 2.0),
         ("Shift", "1", ""): times(calm[2], DAY, date.max, 1.5),
-        ("Ramp", "1", ""): {d: a * (1 + 0.05 * max(0, min(20, (d - DAY).days))) for d, a in calm[3].items()},
+        ("Ramp", "1", ""): {d: a * (1 + 0.025 * max(0, min(30, (d - DAY).days))) for d, a in calm[3].items()},
         ("Drop", "1", ""): times(calm[4], DAY, DAY + timedelta(3), 0.2),
         ("Gone", "1", ""): {d: a for d, a in calm[5].items() if d < DAY},
         ("New", "1", ""): {d: a for d, a in calm[6].items() if d >= DAY},
@@ -267,6 +267,52 @@ def test_the_ledgers_open_incidents(farthing, tmp_path):
     assert Decimal(incident["excess"]) == Decimal(incident["actual"]) - Decimal(incident["expected"])
     assert "Lambda in 2" in farthing("--all")[1]
     assert json.loads(farthing("--json", "--all", "--days", "5")[1]) == [incident]
+
+
+def test_every_amount_can_be_worked_out_from_what_json_prints(farthing, tmp_path):
+    start = TODAY - timedelta(120)
+    since, until = TODAY - timedelta(8), TODAY - timedelta(3)
+    calm = {f"service {number}": usage(120, 50.0 * (1 + number), start=start, seed=number) for number in range(6)}
+    leaves = {
+        (name, "1"): times(spend, since, until, 1.5 + 0.4 * number) for number, (name, spend) in enumerate(calm.items())
+    }
+    leaves["service 0", "2"] = times(calm["service 0"], since, until, 0.1)
+    leaves["service 9", "3"] = {day: amount if day >= since else 0.0 for day, amount in calm["service 1"].items()}
+    fill(tmp_path / "ledger", leaves)
+
+    incidents = json.loads(farthing("--json", "--all")[1])
+
+    assert {(one["kind"], one["rises"]) for one in incidents} == {("spike", True), ("drop", False), ("new", True)}
+    assert max(one["others"] for one in incidents) > 0
+    for one in incidents:
+        parts, by_day = one["root_cause"], one["by_day"]
+        money = {
+            name: Decimal(value) for name, value in one.items() if isinstance(value, str) and PLAIN.fullmatch(value)
+        }
+        total = {
+            name: sum((Decimal(part[name]) for part in parts), Decimal()) for name in ("actual", "expected", "excess")
+        }
+        assert money["actual"] == total["actual"] + money["others_actual"]
+        assert money["expected"] == total["expected"] + money["others_expected"]
+        assert money["excess"] == money["actual"] - money["expected"]
+        assert abs(total["excess"]) >= Decimal("0.8") * abs(money["excess"])
+        assert money["excess_month"] == 30 * money["excess"]
+        assert money["excess_so_far"] == sum(Decimal(daily["excess"]) for daily in by_day)
+        if money["expected"]:
+            percent = 100 * money["excess"] / money["expected"]
+            assert abs(money["excess_percent"] - percent) <= Decimal("0.05")
+        else:
+            assert one["excess_percent"] is None
+        newest = by_day[-1]
+        assert newest["day"] == one["day"]
+        for amounts in (*parts, *by_day):
+            assert Decimal(amounts["excess"]) == Decimal(amounts["actual"]) - Decimal(amounts["expected"])
+        # What was spent is what the reports say, to the last decimal.
+        spent = sum(
+            Decimal(f"{leaves[part['ServiceName'], part['SubAccountId']][date.fromisoformat(one['day'])]:.6f}")
+            for part in parts
+        )
+        assert total["actual"] == spent
 
 
 def test_an_empty_ledger_says_so(farthing):

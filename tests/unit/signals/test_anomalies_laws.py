@@ -102,7 +102,8 @@ def test_a_departure_is_outside_its_band_and_above_the_floor(spend):
         figures = one.then.days[0]
         assert figures.lower <= figures.expected <= figures.upper
         assert figures.actual > figures.upper or figures.actual < figures.lower or one.then.kind == "new"
-        assert abs(figures.actual - figures.expected) >= Limits().min_amount
+        floor = Limits().new_amount if one.then.kind == "new" else Limits().min_amount
+        assert abs(figures.actual - figures.expected) >= floor
         assert one.then.rises == (figures.actual > figures.expected)
         assert one.then.first_day <= one.then.raised_day
 
@@ -124,3 +125,9 @@ def test_an_incident_adds_up(spend):
         assert abs(explained) >= abs(incident.excess) * Decimal("0.8")
         without_last = exact_sum(part.excess for part in incident.root_cause[:-1])
         assert abs(without_last) < abs(incident.excess) * Decimal("0.8")
+        assert incident.actual == exact_sum(part.actual for part in incident.root_cause) + incident.others_actual
+        assert incident.expected == exact_sum(part.expected for part in incident.root_cause) + incident.others_expected
+        assert incident.excess_so_far == exact_sum(daily.excess for daily in incident.by_day)
+        assert all(daily.excess == daily.actual - daily.expected for daily in incident.by_day)
+        newest = incident.by_day[-1]
+        assert (newest.day, newest.actual, newest.expected) == (incident.day, incident.actual, incident.expected)

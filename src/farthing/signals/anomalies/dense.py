@@ -74,7 +74,9 @@ class Dense:
         if excess > 0:
             edge = limits.pair_sigmas * band.sigma
             again = yesterday > limits.pair_sigmas and edge < band.far
-            half = max((edge if again else band.far) * band.unit, limits.min_amount, limits.min_percent / 100 * expected)
+            half = max(
+                (edge if again else band.far) * band.unit, limits.min_amount, limits.min_percent / 100 * expected
+            )
             if excess > half:
                 return self._high(at, value, expected, half, at - again)
         elif provisional:

@@ -68,14 +68,11 @@ def learn(values: Sequence[float], weekdays: Sequence[int], min_noise: float, mi
     typical = median(values)
     if typical <= 0 or 2 * sum(value <= 0 for value in values) > count:
         return None
-    if count >= WEEKS_FROM:
-        around = [median(values[max(0, at - HALF_WEEK) : at + HALF_WEEK + 1]) for at in range(count)]
-    else:
-        around = [typical] * count
+    around = _medians_around(values, HALF_WEEK) if count >= WEEKS_FROM else [typical] * count
     factors = _factors([v / m if m > 0 else 1.0 for v, m in zip(values, around, strict=True)], weekdays)
     shares = [factors[weekday] for weekday in weekdays]
     flat = [v / share if share > 0.05 else typical for v, share in zip(values, shares, strict=True)]
-    levels = [median(flat[max(0, at - SMOOTH) : at + SMOOTH + 1]) for at in range(count)]
+    levels = _medians_around(flat, SMOOTH)
     errors = [
         (v / level - 1) * min(1.0, share / LEAST_UNIT) if level > 0 else 0.0
         for v, level, share in zip(flat, levels, shares, strict=True)
@@ -102,6 +99,17 @@ def median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _medians_around(values: Sequence[float], sides: int) -> list[float]:
+    """The median of each value and those on its sides, fewer at the ends."""
+    whole = 2 * sides + 1
+    inner = [sorted(values[start : start + whole])[sides] for start in range(len(values) - whole + 1)]
+    if not inner:
+        return [median(values[max(0, at - sides) : at + sides + 1]) for at in range(len(values))]
+    before = [median(values[: at + sides + 1]) for at in range(sides)]
+    after = [median(values[at - sides :]) for at in range(len(values) - sides, len(values))]
+    return before + inner + after
 
 
 def _factors(ratios: Sequence[float], weekdays: Sequence[int]) -> list[float]:

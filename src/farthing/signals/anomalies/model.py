@@ -40,7 +40,7 @@ MOST_NOISE = 1.0
 LEARN_AT = (14, 21, 28, 42, 56)
 """Days known at which level, weekdays and noise are learned anew."""
 
-LEARN_EVERY = 56
+LEARN_EVERY = 112
 """Days after which they are learned anew later."""
 
 LEARN_FROM = 56

@@ -18,13 +18,13 @@ NEAR = 0.15
 STEADY = 0.12
 """Share of an earlier week's sum: a week that is nearer is no ramp."""
 
-NEAR_SIGMAS = 2.5
+NEAR_SIGMAS = 2.8
 """Standard deviations: the same for a leaf with more noise than that."""
 
 STEADY_SIGMAS = 8.0
 """Standard deviations of a day: the same for its weekly sum."""
 
-MOVED_SIGMAS = 1.3
+MOVED_SIGMAS = 1.5
 """Standard deviations: a day that is nearer to those two to four weeks before belongs to no ramp."""
 
 DIFFERENCE_TO_SIGMA = 1.4826 / 2**0.5
@@ -33,16 +33,16 @@ DIFFERENCE_TO_SIGMA = 1.4826 / 2**0.5
 FEE_NEAR = 0.1
 """Share: a fee that comes on the day of the last month's and is as near to it is no departure."""
 
-FEE_SHARE = 0.7
+FEE_SHARE = 0.5
 """Share of what a day has over the usual by which the same day of the last month stood out."""
 
 LEARN_FROM = 56
 """Days that the closer look learns from."""
 
-CLOSE_SIGMAS = 2.5
+CLOSE_SIGMAS = 2.8
 """Standard deviations: a day that is nearer is no departure, at the closer look."""
 
-CLOSE_MOVED_SIGMAS = 1.3
+CLOSE_MOVED_SIGMAS = 1.5
 """The same against the level ``LAG`` days before."""
 
 LAG = 14

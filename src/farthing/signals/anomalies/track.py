@@ -45,9 +45,7 @@ class Track:
         allowances: what people said may depart.
     """
 
-    def __init__(
-        self, days: Days, limits: Limits, *, fee: bool = False, allowances: Sequence[Allowance] = ()
-    ) -> None:
+    def __init__(self, days: Days, limits: Limits, *, fee: bool = False, allowances: Sequence[Allowance] = ()) -> None:
         self.state = EMPTY
         self._limits = limits
         self._first_is_news = not fee
