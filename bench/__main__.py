@@ -2,7 +2,8 @@
 
 import argparse
 
-from bench import artifact, daily_run, imports, in_lambda, queries, series
+from bench import anomalies_speed, artifact, daily_run, imports, in_lambda, queries, series
+from bench.detection import __main__ as detection
 
 
 def main() -> None:
@@ -17,6 +18,8 @@ def main() -> None:
         series.main(("small",), rounds=1)
         imports.main(((20_000, "parquet"), (20_000, "csv")), rounds=1)
         queries.main((20_000,), rounds=1)
+        anomalies_speed.main(leaves=1_000)
+        detection.main(["--smoke"])
         artifact.main(rounds=1)
     else:
         daily_run.main(("small", "medium", "large"), rounds=arguments.rounds)
@@ -24,6 +27,7 @@ def main() -> None:
         series.main(("small", "medium", "large"), rounds=arguments.rounds)
         imports.main(((1_000_000, "parquet"), (1_000_000, "csv")), rounds=arguments.rounds)
         queries.main((1_000_000,), rounds=arguments.rounds)
+        anomalies_speed.main()
         artifact.main(rounds=arguments.rounds)
 
 

@@ -79,17 +79,17 @@ def leaf(chance: random.Random, day: int) -> "array[float]":
     return values
 
 
-def main() -> None:
+def main(leaves: int = LEAVES) -> None:
     """Prints a line for a day in mid-month and one for a first of the month."""
-    print(f"judging one day of {LEAVES:,} leaves x {DAYS} days, CPU seconds of one core and peak memory of the process")
+    print(f"judging one day of {leaves:,} leaves x {DAYS} days, CPU seconds of one core and peak memory of the process")
     for title, on in (("mid-month", FIRST + timedelta(days=DAYS - 1)), ("first of the month", date(2026, 11, 1))):
         chance = random.Random(1)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "numbers"
             with path.open("wb") as file:
-                for _ in range(LEAVES):
+                for _ in range(leaves):
                     leaf(chance, (on - FIRST).days).tofile(file)
-            arguments = [sys.executable, "-c", JUDGE, str(path), str(LEAVES), str(DAYS), str(FIRST), str(on)]
+            arguments = [sys.executable, "-c", JUDGE, str(path), str(leaves), str(DAYS), str(FIRST), str(on)]
             told = json.loads(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout)
         mine = f"{told['cpu']:6.2f} s  {told['peak_mb']:4.0f} MB  {told['departures']:,} departures"
         plain = f"weekday median and MAD: {told['plain']:.2f} s, {told['plain_found']:,}"

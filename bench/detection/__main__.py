@@ -4,7 +4,7 @@ import argparse
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.detection import pictures, tables
@@ -22,10 +22,15 @@ HELD_OUT = "101-105"
 """Seeds that nobody may have looked at when the figures of docs/detection.md are made."""
 
 SMOKE = Parameters(series=25, days=100)
+SMALL = Parameters(series=40)
+"""For other people's detectors, which take a minute of a core for every ten series."""
+
 PAGE = Path("docs/detection.md")
 PICTURES = {False: "detection.svg", True: "detection-category.svg"}
+PICTURE_OF_OTHERS = "detection-others.svg"
 EXAMPLES = "detection-examples.svg"
 FORMS = {False: "Without ChargeCategory", True: "With ChargeCategory"}
+OTHERS = "Other people's detectors"
 
 
 def run(
@@ -47,18 +52,9 @@ def run(
     return results
 
 
-def main() -> None:
-    """Runs and prints; `--docs` writes the page."""
-    parser = argparse.ArgumentParser(prog="python -m bench.detection", description=__doc__)
-    parser.add_argument(
-        "--seeds", default=DEVELOPMENT, help=f"for instance 3 or 1-9 (the default); {HELD_OUT}: held out"
-    )
-    parser.add_argument("--smoke", action="store_true", help="few series, plain baselines only: shows that it works")
-    parser.add_argument("--python", type=Path, default=PYTHON, help=f"the baselines' interpreter; default {PYTHON}")
-    parser.add_argument("--cache", type=Path, help="a folder that keeps what the baselines answered")
-    parser.add_argument("--no-own", action="store_true", help="the baselines alone")
-    parser.add_argument("--docs", action="store_true", help=f"writes the tables into {PAGE}, and its pictures")
-    arguments = parser.parse_args()
+def main(given: Sequence[str] | None = None) -> None:
+    """Runs and prints; `--docs` writes the page. Without ``given`` the command line is read."""
+    arguments = _parser().parse_args(given)
     outside = Outside(arguments.python, arguments.cache)
     own = [] if arguments.no_own else [OWN]
     slow = [] if arguments.smoke or outside.missing else others(outside)
@@ -66,27 +62,57 @@ def main() -> None:
         print(
             f"skipped: statsforecast, Prophet and adtk ({'--smoke' if arguments.smoke else f'no {arguments.python}'})"
         )
+    docs = arguments.docs
     seeds = [1] if arguments.smoke else seeds_of(arguments.seeds)
     parameters = SMOKE if arguments.smoke else Parameters()
     for categories, title in FORMS.items():
-        detectors = [*own, *PLAIN, *([] if categories else slow)]
-        results = run(seeds, detectors, parameters, categories=categories)
-        text = f"{tables.overall(results)}\n\n{tables.by_kind(results)}"
-        print(f"\n{title}, seeds {', '.join(map(str, seeds))}\n\n{text}\n", flush=True)
-        if arguments.docs:
-            shown = f"Seeds {', '.join(map(str, seeds))}.\n\n{text}"
-            if not outside.missing:
-                alt = "Precision, recall and F1 of each detector; the dashed line is the goal for F1"
-                shown += "\n\n" + picture(PAGE, PICTURES[categories], alt, pictures.scores(results, outside))
-            put(PAGE, title, shown)
-    if arguments.docs and own and not outside.missing:
+        results = run(seeds, [*own, *PLAIN], parameters, categories=categories)
+        _show(title, seeds, results, outside, picture_to=PICTURES[categories], docs=docs)
+    if slow:
+        some = seeds_of(arguments.other_seeds) if arguments.other_seeds else seeds
+        results = run(some, [*own, *PLAIN, *slow], SMALL, categories=False)
+        _show(OTHERS, some, results, outside, picture_to=PICTURE_OF_OTHERS, docs=docs)
+    if docs and own and not outside.missing:
         drawn = _examples(seeds[0], parameters, outside)
         put(PAGE, "Examples", picture(PAGE, EXAMPLES, "Six series with their events and what farthing told", drawn))
     real = report_real([*own, *PLAIN, *slow])
     print(real)
-    if arguments.docs:
+    if docs:
         put(PAGE, "Parameters", tables.parameters())
         put(PAGE, "A real account", real)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.detection", description=__doc__)
+    parser.add_argument(
+        "--seeds", default=DEVELOPMENT, help=f"for instance 3 or 1-9 (the default); {HELD_OUT}: held out"
+    )
+    parser.add_argument("--other-seeds", help="of --seeds, those on which other people's detectors run; default all")
+    parser.add_argument("--smoke", action="store_true", help="few series, plain baselines only: shows that it works")
+    parser.add_argument("--python", type=Path, default=PYTHON, help=f"the baselines' interpreter; default {PYTHON}")
+    parser.add_argument("--cache", type=Path, help="a folder that keeps what the baselines answered")
+    parser.add_argument("--no-own", action="store_true", help="the baselines alone")
+    parser.add_argument("--docs", action="store_true", help=f"writes the tables into {PAGE}, and its pictures")
+    return parser
+
+
+def _show(
+    title: str,
+    seeds: Sequence[int],
+    results: Mapping[str, list[Score]],
+    outside: Outside,
+    *,
+    picture_to: str,
+    docs: bool,
+) -> None:
+    """Prints the tables; `docs`: into the page, too, with the picture."""
+    text = f"Seeds {', '.join(map(str, seeds))}.\n\n{tables.overall(results)}\n\n{tables.by_kind(results)}"
+    print(f"\n{title}\n\n{text}\n", flush=True)
+    if docs:
+        if not outside.missing:
+            alt = "Precision, recall and F1 of each detector; the dashed line is the goal for F1"
+            text += "\n\n" + picture(PAGE, picture_to, alt, pictures.scores(results, outside))
+        put(PAGE, title, text)
 
 
 def _examples(seed: int, parameters: Parameters, outside: Outside) -> str:
