@@ -57,11 +57,12 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments = _parser().parse_args(given)
     outside = Outside(arguments.python, arguments.cache)
     own = [] if arguments.no_own else [OWN]
-    slow = [] if arguments.smoke or outside.missing else others(outside)
-    if not slow:
-        print(
-            f"skipped: statsforecast, Prophet and adtk ({'--smoke' if arguments.smoke else f'no {arguments.python}'})"
-        )
+    without = "--smoke" if arguments.smoke else f"no {arguments.python}" if outside.missing else ""
+    if arguments.other_seeds == "none":
+        without = without or "--other-seeds none"
+    slow = [] if without else others(outside)
+    if without:
+        print(f"skipped: statsforecast, Prophet and adtk ({without})")
     docs = arguments.docs
     seeds = [1] if arguments.smoke else seeds_of(arguments.seeds)
     parameters = SMOKE if arguments.smoke else Parameters()
@@ -69,7 +70,7 @@ def main(given: Sequence[str] | None = None) -> None:
         results = run(seeds, [*own, *PLAIN], parameters, categories=categories)
         _show(title, seeds, results, outside, picture_to=PICTURES[categories], docs=docs)
     if slow:
-        some = seeds_of(arguments.other_seeds) if arguments.other_seeds else seeds
+        some = seeds if arguments.other_seeds == "all" else seeds_of(arguments.other_seeds)
         results = run(some, [*own, *PLAIN, *slow], SMALL, categories=False)
         _show(OTHERS, some, results, outside, picture_to=PICTURE_OF_OTHERS, docs=docs)
     if docs and own and not outside.missing:
@@ -87,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seeds", default=DEVELOPMENT, help=f"for instance 3 or 1-9 (the default); {HELD_OUT}: held out"
     )
-    parser.add_argument("--other-seeds", help="of --seeds, those on which other people's detectors run; default all")
+    parser.add_argument(
+        "--other-seeds",
+        default="all",
+        help="of --seeds, those on which other people's detectors run: all (the default), or none",
+    )
     parser.add_argument("--smoke", action="store_true", help="few series, plain baselines only: shows that it works")
     parser.add_argument("--python", type=Path, default=PYTHON, help=f"the baselines' interpreter; default {PYTHON}")
     parser.add_argument("--cache", type=Path, help="a folder that keeps what the baselines answered")

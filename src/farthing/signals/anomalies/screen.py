@@ -1,7 +1,8 @@
-"""The cheap look: leaves that surely have nothing to tell on a day, so that only the others are followed day by day.
+"""The cheap look: leaves that have nothing to tell on a day, so that only the others are followed day by day.
 
 A large organisation has tens of thousands of leaves, and a close look at one of them takes milliseconds. This one takes
-microseconds, and its bounds are well within those of the close look.
+microseconds. Its bounds are within those of the close look, but it measures the noise more coarsely: of the days that the
+close look finds out of the band, it passes over one or two in a hundred, mostly the first of a ramp.
 """
 
 from array import array
@@ -77,7 +78,7 @@ class Screen(msgspec.Struct, frozen=True):
     weekdays: tuple[int, ...]
 
     def quiet(self, values: "array[float]") -> bool:
-        """Whether a leaf with these numbers surely has nothing to tell on the day."""
+        """Whether a leaf with these numbers has nothing to tell on the day."""
         at = self.at
         if not self.usable:
             return False
@@ -103,7 +104,7 @@ class Screen(msgspec.Struct, frozen=True):
     def nearly_quiet(self, values: "array[float]") -> bool:
         """A closer look at one that is not quiet: what the last eight weeks teach of it, without what came before.
 
-        It takes a tenth of a millisecond; the bounds are still well within those of the close look.
+        It takes a tenth of a millisecond; the bounds are still within those of the close look.
         """
         at = self.at
         if not self.usable or at < LEARN_FROM:
