@@ -1,8 +1,8 @@
 """The cheap look: leaves that have nothing to tell on a day, so that only the others are followed day by day.
 
 A large organisation has tens of thousands of leaves, and a close look at one of them takes milliseconds. This one takes
-microseconds. Its bounds are within those of the close look, but it measures the noise more coarsely: of the days that the
-close look finds out of the band, it passes over one or two in a hundred, mostly the first of a ramp.
+microseconds. Its bounds are within those of the close look, but it measures the noise more coarsely: of the days that
+the close look finds out of the band it passes over about one in a hundred, mostly the first of a ramp.
 """
 
 from array import array
