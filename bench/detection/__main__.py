@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.detection import pictures, tables
-from bench.detection.detectors import OWN, PLAIN, Detector, History, others
+from bench.detection.detectors import METHODS, OWN, PLAIN, Detector, History, others
 from bench.detection.real import report_real
 from bench.detection.scoring import Score, score
 from bench.outside import PYTHON, Outside, seeds_of
@@ -58,9 +58,7 @@ def main(given: Sequence[str] | None = None) -> None:
     outside = Outside(arguments.python, arguments.cache)
     own = [] if arguments.no_own else [OWN]
     without = "--smoke" if arguments.smoke else f"no {arguments.python}" if outside.missing else ""
-    if arguments.other_seeds == "none":
-        without = without or "--other-seeds none"
-    slow = [] if without else others(outside)
+    slow = [] if without else others(outside, arguments.others.split(",") if arguments.others else ())
     if without:
         print(f"skipped: statsforecast, Prophet and adtk ({without})")
     docs = arguments.docs
@@ -70,7 +68,7 @@ def main(given: Sequence[str] | None = None) -> None:
         results = run(seeds, [*own, *PLAIN], parameters, categories=categories)
         _show(title, seeds, results, outside, picture_to=PICTURES[categories], docs=docs)
     if slow:
-        some = seeds if arguments.other_seeds == "all" else seeds_of(arguments.other_seeds)
+        some = seeds_of(arguments.other_seeds) if arguments.other_seeds else seeds
         results = run(some, [*own, *PLAIN, *slow], SMALL, categories=False)
         _show(OTHERS, some, results, outside, picture_to=PICTURE_OF_OTHERS, docs=docs)
     if docs and own and not outside.missing:
@@ -88,10 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seeds", default=DEVELOPMENT, help=f"for instance 3 or 1-9 (the default); {HELD_OUT}: held out"
     )
+    parser.add_argument("--other-seeds", help="those on which other people's detectors run; default all of --seeds")
     parser.add_argument(
-        "--other-seeds",
-        default="all",
-        help="of --seeds, those on which other people's detectors run: all (the default), or none",
+        "--others", default=",".join(METHODS), help="other people's detectors; default %(default)s; '' for none"
     )
     parser.add_argument("--smoke", action="store_true", help="few series, plain baselines only: shows that it works")
     parser.add_argument("--python", type=Path, default=PYTHON, help=f"the baselines' interpreter; default {PYTHON}")

@@ -93,8 +93,8 @@ PLAIN = tuple(
 METHODS = {"MSTL": "MSTL, 99 %", "AutoETS": "AutoETS, 99 %", "Prophet": "Prophet, 99 %", "adtk": "adtk SeasonalAD"}
 
 
-def others(outside: Outside) -> list[Detector]:
-    """Those of other people, each as it is and masked."""
+def others(outside: Outside, methods: Iterable[str] = METHODS) -> list[Detector]:
+    """Those of other people that are named, each as it is and masked."""
     return [
-        of_others(name, method, outside, masked=masked) for method, name in METHODS.items() for masked in (False, True)
+        of_others(METHODS[method], method, outside, masked=masked) for method in methods for masked in (False, True)
     ]
