@@ -174,6 +174,7 @@ class Model:
         self.level = level
         self.factors = list(factors)
         self.known = self._limits.learning_days
+        self.error = 0.0
 
     def take_in(self, at: int, value: float) -> None:
         """A day of a departure that has become ordinary."""
