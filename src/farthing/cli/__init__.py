@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "anomalies": ("farthing.cli.anomalies", "What went otherwise than expected, and its root cause."),
     "dashboard": ("farthing.cli.dashboard", "The ledger in a browser."),
     "budgets": ("farthing.cli.budgets", "What is spent of each budget, and how long credits last."),
+    "forecast": ("farthing.cli.forecast", "What the month and the next three will cost, with intervals."),
     "explain": ("farthing.cli.explain", "Why a cost changed: a waterfall that adds up to the cent."),
     "reconcile": ("farthing.cli.reconcile", "Prove the stored totals against an independent ungrouped query."),
     "doctor": ("farthing.cli.doctor", "Configuration, access, reachability, freshness: each ok or how to mend it."),

@@ -1,0 +1,30 @@
+"""The forecast: what a span of days will cost, of each group and in total, with intervals. Standard library only.
+
+``outlook`` forecasts periods, ``units`` are the series that it goes on with one by one, ``usage`` tells how one goes
+on, ``memory`` what comes once a month, ``spread`` how far such forecasts were off before; ``naive`` is what they are
+held against. :func:`estimate` is all that a budget needs.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+from farthing.model import Estimate, Period
+from farthing.signals.forecast.outlook import COMPLETE, outlook
+from farthing.signals.panel import Panel
+
+
+def estimate(panel: Panel, as_of: date, period: Period, *, growth: Mapping[date, float] = COMPLETE) -> Estimate | None:
+    """What all the leaves of a panel cost over a period, in the newest currency.
+
+    Args:
+        panel: leaves over time; only days before ``as_of`` count.
+        as_of: the first day that is not a fact. Days from it on are forecast, and so are gaps of the past where the
+            period is not over.
+        period: any span of up to a year; of one that ended before ``as_of`` all bounds are the fact.
+        growth: by which factor a provisional day's figure is still expected to grow; 1 for a complete one.
+
+    Returns:
+        The sum and its bounds; None where fewer than ten days are known.
+    """
+    told = outlook(panel, as_of, [period], growth=growth)
+    return told.rows[0].estimate if told else None
