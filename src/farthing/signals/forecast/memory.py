@@ -87,6 +87,22 @@ def expected(charges: Iterable[Charge], first: date, today: date, days: Sequence
     return found
 
 
+def is_known(charges: Iterable[Charge], charge: Charge) -> bool:
+    """Whether a charge like this one came on about the same day of one of the months before."""
+    month, at = month_number(charge.day), charge.day.day
+    left = (first_of(month + 1) - charge.day).days - 1
+    for other in charges:
+        number = month_number(other.day)
+        if not 1 <= month - number <= LOOKS_BACK:
+            continue
+        near = abs(other.day.day - at) <= MOVES or max(other.day.day, at) <= MONTH_START
+        if near or left == (first_of(number + 1) - other.day).days - 1 < MONTH_START:
+            share = charge.amount / other.amount
+            if 1 / ALIKE <= share <= ALIKE:
+                return True
+    return False
+
+
 def _habits(charges: Iterable[Charge]) -> list[_Habit]:
     """The charges by their place in the month, and by their sign."""
     habits: dict[bool, list[_Habit]] = {True: [], False: []}

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from operator import add
 from random import Random
 from types import MappingProxyType
 
@@ -102,13 +103,16 @@ def _forecasts(
     wanted = [_unknown(known, as_of, period) for period in periods]
     groups = sorted({unit.group for unit in known.units})
     past = pools(known.units, known.days, as_of, periods, wanted)
-    now = [outcome(unit, known.days, len(known.days), as_of, wanted) for unit in known.units]
+    now = [outcome(unit, known.days, len(known.days), wanted) for unit in known.units]
     random = Random(0)  # noqa: S311 - the same futures every time, nothing is secret
     since = {group: _age(known, group) for group in groups}
     for place, period in enumerate(periods):
         span = wanted[place]
         inside = [at for at, day in enumerate(known.days) if day in period]
-        grown = [(at, 1 - 1 / factor) for at in inside if (factor := growth.get(known.days[at], 1.0)) > 1]
+        grown = {at: 1 - 1 / factor for at in inside if (factor := growth.get(known.days[at], 1.0)) > 1}
+        # How a day grows is alike in all groups, so they share its chance.
+        chance = [random.gauss(0.0, PROVISIONAL_ERROR) for _ in range(DRAWS)] if grown else []
+        growing = dict.fromkeys(groups, 0.0)
         facts: dict[Group, float] = dict.fromkeys(groups, 0.0)
         means: dict[Group, float] = dict.fromkeys(groups, 0.0)
         futures: dict[Group, list[float]] = {group: [0.0] * DRAWS for group in groups}
@@ -116,13 +120,15 @@ def _forecasts(
             facts[unit.group] += sum(unit.values[at] for at in inside)
             errors = past.past[one.course.dense][place]
             means[unit.group] += one.means[place] + past.drift * errors.days * drifting(unit, one, place)
-            own = futures[unit.group]
+            growing[unit.group] += sum(share * abs(unit.values[at]) for at, share in grown.items())
             if span:
                 drawn = draws(one, place, len(span), errors, random)
-                futures[unit.group] = own = [a + b for a, b in zip(own, drawn, strict=True)]
-            for at, share in grown:
-                wide = PROVISIONAL_ERROR * share * abs(unit.values[at])
-                own[:] = [a + random.gauss(0.0, wide) for a in own]
+                futures[unit.group] = list(map(add, futures[unit.group], drawn))
+        if grown:
+            futures = {
+                group: [off + growing[group] * one for off, one in zip(own, chance, strict=True)]
+                for group, own in futures.items()
+            }
         parts = [_row(period, g, facts[g], means[g], futures[g], learning=since[g] < LEARNING) for g in groups]
         total = [sum(column) for column in zip(*futures.values(), strict=True)] or [0.0] * DRAWS
         yield _total(period, parts, total)

@@ -8,7 +8,7 @@ as often as it was in the past. A group's draws are the sums of its series' draw
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from random import Random
 
@@ -20,13 +20,15 @@ from farthing.signals.forecast.memory import expected
 from farthing.signals.forecast.units import RECENT, Unit
 from farthing.signals.forecast.usage import Course, course_of
 
+ONE_DAY = timedelta(days=1)
+
 ORIGINS = 8
 """Months back from which forecasts are made again, at most."""
 
 LEAST_HISTORY = 28
 """Days that must be known before such a forecast."""
 
-DRAWS = 400
+DRAWS = 500
 """Futures that are drawn."""
 
 NEAR = 90
@@ -72,7 +74,7 @@ class Outcome(msgspec.Struct, frozen=True):
     scales: tuple[float, ...]
 
 
-def outcome(unit: Unit, days: Sequence[date], known: int, as_of: date, wanted: Sequence[Sequence[date]]) -> Outcome:
+def outcome(unit: Unit, days: Sequence[date], known: int, wanted: Sequence[Sequence[date]]) -> Outcome:
     """What a series is expected to bring on the wanted days, knowing its first ``known`` days."""
     before, values = days[:known], unit.values[:known]
     course = course_of(before, values, fee=unit.fee)
@@ -80,7 +82,7 @@ def outcome(unit: Unit, days: Sequence[date], known: int, as_of: date, wanted: S
     scales = []
     usual = abs_mean(values)
     for span in wanted:
-        once = expected(course.charges, days[0], as_of, span, fee=unit.fee)
+        once = expected(course.charges, days[0], before[-1] + ONE_DAY, span, fee=unit.fee)
         means.append(sum(course.amounts(span)) + sum(one.amount for one in once))
         scales.append((course.level if course.dense else usual) * len(span))
     return Outcome(course, tuple(means), tuple(scales))
@@ -136,16 +138,17 @@ def pools(
     """
     past = {dense: [Past(*_far(span, as_of), []) for span in wanted] for dense in (True, False)}
     sums: dict[int, list[float]] = {}
+    lag = as_of - days[-1]
     for back in range(1, ORIGINS + 1):
         origin = moved(as_of, -back)
-        known = bisect_left(days, origin)
+        known = bisect_left(days, origin - lag + ONE_DAY)
         if (origin - days[0]).days < LEAST_HISTORY or not known:
             break
-        spans = list(_spans(days, as_of, origin, back, periods))
+        spans = list(_spans(days, days[known - 1] + ONE_DAY, as_of, back, periods))
         for number, unit in enumerate(units):
             if not spans or not any(unit.values[max(0, known - RECENT) : known]):
                 continue
-            then = outcome(unit, days, known, origin, [days[span] for _, span in spans])
+            then = outcome(unit, days, known, [days[span] for _, span in spans])
             dense = then.course.dense
             for (place, span), mean, scale in zip(spans, then.means, then.scales, strict=True):
                 if scale > 0:
@@ -166,20 +169,20 @@ def pools(
 
 def _far(span: Sequence[date], as_of: date) -> tuple[float, float]:
     """How far ahead a span's middle lies, in days, and what a wandering level's variance grows with there."""
-    if not span:
+    ahead = [(day - as_of).days + 1 for day in span if day >= as_of]
+    if not ahead:
         return 0.0, 0.0
-    ahead = (span[0] - as_of).days
-    return ahead + (len(span) + 1) / 2, ahead + len(span) / 3
+    return sum(ahead) / len(span), ahead[0] - 1 + len(ahead) / 3
 
 
 def _spans(
-    days: Sequence[date], as_of: date, origin: date, back: int, periods: Sequence[Period]
+    days: Sequence[date], unknown: date, as_of: date, back: int, periods: Sequence[Period]
 ) -> Iterator[tuple[int, slice]]:
-    """The known days that stand to ``origin`` as the periods' unknown days stand to ``as_of``."""
+    """The days from ``unknown`` on that stand to it as the periods' days, so many months later, stand to ``as_of``."""
     for place, period in enumerate(periods):
         if period.end <= as_of:
             continue
-        start = origin if period.start <= as_of else moved(period.start, -back)
+        start = max(unknown, moved(period.start, -back))
         end = moved(period.end, -back)
         span = slice(bisect_left(days, start), bisect_left(days, end))
         if (end - days[-1]).days <= 1 and span.start < span.stop:
@@ -223,17 +226,14 @@ def draws(now: Outcome, place: int, length: int, past: Past, random: Random) -> 
         return [0.0] * DRAWS
     near = _nearest(past.errors, now.course.noise)
     count = round(DRAWS * len(near) / (len(near) + ENOUGH))
-    found: list[float] = []
-    if count:
-        # Each about as often as any other, and one time more for as many as are left over.
-        found = [share for _, share in near] * (count // len(near))
-        found += [share for _, share in random.sample(near, count - len(found))]
+    found = random.choices([share for _, share in near], k=count) if count else []
     found += _believed(now, place, length, past, DRAWS - count, random)
-    random.shuffle(found)
-    if now.course.dense:
+    # Where the believed ones stand differs from series to series, so that they meet others' errors of the past.
+    turn = random.randrange(DRAWS)
+    found = found[turn:] + found[:turn]
+    if now.course.dense and min(found) * scale < -mean:
         # What is used is not paid back.
-        least = -max(mean, 0.0)
-        return [max(share * scale, least) for share in found]
+        return [max(share * scale, min(-mean, 0.0)) for share in found]
     return [share * scale for share in found]
 
 

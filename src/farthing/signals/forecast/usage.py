@@ -8,11 +8,12 @@ stands out of the noise is followed, a wobble is not.
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
+from statistics import fmean
 
 import msgspec
 
 from farthing.signals.anomalies.learning import learn, median
-from farthing.signals.forecast.memory import Charge
+from farthing.signals.forecast.memory import Charge, is_known
 
 WINDOW = 98
 """Days that a series is learned from: fourteen weeks, three months of fees."""
@@ -69,13 +70,21 @@ class Course(msgspec.Struct, frozen=True):
         """What is expected on each of these days, without what comes once a month."""
         if not self.level and not self.slope:
             return [0.0] * len(days)
+        whole = self.slope * DAMPING / (1 - DAMPING)
         found = []
         for day in days:
             ahead = (day - self.last).days
-            grown = self.slope * DAMPING * (1 - DAMPING**ahead) / (1 - DAMPING) if ahead > 0 else 0.0
-            found.append(max(self.level + grown, 0.0) * self.factors[day.weekday()])
+            level = self.level + whole * (1 - DAMPING**ahead) if ahead > 0 else self.level
+            # Usage is not paid back, however its slope points; credits of every day are no usage.
+            found.append(level * self.factors[day.weekday()] if level > 0 or not self.dense else 0.0)
         return found
 
+
+OVER = 3
+"""Days without a charge, besides twice the longest gap before, after which a service is over."""
+
+MONTHLY, RARE = 7, 3
+"""Of the last FEW days, those with a charge: with so many at most, fees (or others) are taken to come once a month."""
 
 UNREST = 0.3
 """How much charges of which there are but one or two are taken to differ, as a share of them."""
@@ -95,9 +104,9 @@ def course_of(days: Sequence[date], values: Sequence[float], *, fee: bool) -> Co
     while start < len(days) and not values[start]:
         start += 1
     own, ordinals = values[start:], days[start:]
-    late = values[-FEW:]
-    if fee or 2 * sum(value > 0 for value in own[-FEW:]) <= min(len(late), len(own)):
-        return _sparse(days, values, fee=fee)
+    often = sum(value != 0 for value in values[-FEW:])
+    if (fee and often <= MONTHLY) or 2 * sum(value > 0 for value in own[-FEW:]) <= min(FEW, len(own)):
+        return _sparse(days, values, monthly=often <= (MONTHLY if fee else RARE))
     weekdays = [day.weekday() for day in ordinals]
     learned = learn(own, weekdays, MIN_NOISE, MIN_SHARE) if len(own) >= LEARNING else None
     if learned is None:
@@ -110,19 +119,32 @@ def course_of(days: Sequence[date], values: Sequence[float], *, fee: bool) -> Co
     sigma = max(learned.noise * 1.25, MIN_NOISE)
     first = _since_shift(flat, sigma)
     level, slope = _line(ordinals, flat, odd, first, sigma)
-    level, slope = _recent(flat, odd, level, slope, sigma)
     charges = tuple(Charge(ordinals[at], amount) for at, amount in learned.bumps)
+    # A fee that comes every month is no departure.
+    new = {at for (at, _), one in zip(learned.bumps, charges, strict=True) if not is_known(charges, one)}
+    level, slope = _recent(flat, new, level, slope, sigma)
     return Course(ordinals[-1], max(level, 0.0), slope, learned.factors, sigma, charges, dense=True)
 
 
-def _sparse(days: Sequence[date], values: Sequence[float], *, fee: bool) -> Course:
-    """Spend on few days: what comes once a month is remembered, the rest is a rate."""
+def _sparse(days: Sequence[date], values: Sequence[float], *, monthly: bool) -> Course:
+    """Spend on few days: what comes once a month is remembered, the rest is a rate; so are credits of every day."""
     charges = [Charge(day, value) for day, value in zip(days, values, strict=True) if value]
     late = values[-2 * FEW :]
-    often = sum(value != 0 for value in values[-FEW:])
-    monthly = fee or often <= 3
-    rate = 0.0 if monthly or not late else sum(late) / len(late)
+    rate = 0.0 if monthly else sum(late) / len(late)
+    if not monthly and _is_over(values):
+        return Course(days[-1], 0.0, 0.0, FLAT, UNREST, (), dense=True)
     return Course(days[-1], rate, 0.0, FLAT, _unrest(charges), tuple(charges) if monthly else (), dense=False)
+
+
+def _is_over(values: Sequence[float]) -> bool:
+    """Whether there has been nothing for longer than the gaps between charges were."""
+    gaps = [0]
+    for value in values[-WINDOW:]:
+        if value:
+            gaps.append(0)
+        else:
+            gaps[-1] += 1
+    return gaps[-1] > OVER + 2 * max(gaps[1:-1], default=0)
 
 
 def _unrest(charges: Sequence[Charge]) -> float:
@@ -142,7 +164,7 @@ def _young(days: Sequence[date], values: Sequence[float]) -> Course:
 def _since_shift(flat: Sequence[float], sigma: float) -> int:
     """Where the level that holds now begins."""
     count = len(flat)
-    for at in range(count - 4, max(count - 6 * SIDE, SIDE - 1), -1):
+    for at in range(count - 4, max(count - 4 * SIDE, SIDE - 1), -1):
         left, right = median(flat[max(0, at - SIDE) : at]), median(flat[at : at + SIDE])
         scale = max(left, right)
         width = min(SIDE, count - at)
@@ -152,7 +174,7 @@ def _since_shift(flat: Sequence[float], sigma: float) -> int:
             # The steepest place nearby: the windows see a shift some days before and after it.
             near = range(max(1, at - 4), at + 1)
             return max(
-                near, key=lambda place: abs(median(flat[place : place + 3]) - median(flat[max(0, place - 3) : place]))
+                near, key=lambda place: abs(fmean(flat[place : place + 3]) - fmean(flat[max(0, place - 3) : place]))
             )
     return 0
 
