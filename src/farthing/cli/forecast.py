@@ -205,5 +205,5 @@ def _score_table(scores: "Iterable[Scores]") -> None:
         )
         for one in scores
     ]
-    header = ("Of", "Days known", "Forecasts", "Error %", *(f"{name} %" for name in names), "In 80%", "In 95%")
+    header = ("Of", "Days known", "Told", "Error %", *(name.split()[0] for name in names), "In 80%", "In 95%")
     console().print(table(header, 2, rows))

@@ -119,10 +119,11 @@ def _forecasts(
         for unit, one in zip(known.units, now, strict=True):
             facts[unit.group] += sum(unit.values[at] for at in inside)
             errors = past.past[one.course.dense][place]
-            means[unit.group] += one.means[place] + past.drift * errors.days * drifting(unit, one, place)
+            mean = one.means[place] + past.drift * errors.days * drifting(unit, one, place)
+            means[unit.group] += mean
             growing[unit.group] += sum(share * abs(unit.values[at]) for at, share in grown.items())
             if span:
-                drawn = draws(one, place, len(span), errors, random)
+                drawn = draws(one, place, mean, len(span), errors, random)
                 futures[unit.group] = list(map(add, futures[unit.group], drawn))
         if grown:
             futures = {

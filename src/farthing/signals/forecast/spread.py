@@ -211,17 +211,18 @@ def _lend(ones: Sequence[Past]) -> None:
             one.errors = [(noise, share * wider) for noise, share in before.errors]
 
 
-def draws(now: Outcome, place: int, length: int, past: Past, random: Random) -> list[float]:
+def draws(now: Outcome, place: int, mean: float, length: int, past: Past, random: Random) -> list[float]:
     """Futures of one series in one period, less its mean.
 
     Args:
         now: the series' forecast.
         place: the period's.
+        mean: what the series is expected to bring in it, its drift included.
         length: how many unknown days it has.
         past: the errors of the past.
         random: where chance comes from.
     """
-    mean, scale = now.means[place], now.scales[place]
+    scale = now.scales[place]
     if not scale:
         return [0.0] * DRAWS
     near = _nearest(past.errors, now.course.noise)
@@ -264,7 +265,9 @@ def bounds(futures: Sequence[float]) -> tuple[float, float, float, float]:
     ordered = sorted(futures)
     lo80, lo95 = (min(quantile(ordered, share), 0.0) for share in (LO80, LO95))
     hi80, hi95 = (max(quantile(ordered, 1 - share), 0.0) for share in (LO80, LO95))
-    return WIDER80 * lo80, WIDER80 * hi80, WIDER95 * lo95, WIDER95 * hi95
+    # No future is lower than the lowest that was drawn: usage is not paid back.
+    least = min(ordered[0], 0.0)
+    return max(WIDER80 * lo80, least), WIDER80 * hi80, max(WIDER95 * lo95, least), WIDER95 * hi95
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -131,15 +131,17 @@ def _sparse(days: Sequence[date], values: Sequence[float], *, monthly: bool) -> 
     charges = [Charge(day, value) for day, value in zip(days, values, strict=True) if value]
     late = values[-2 * FEW :]
     rate = 0.0 if monthly else sum(late) / len(late)
-    if not monthly and _is_over(values):
+    if _is_over(values[-WINDOW:]):
         return Course(days[-1], 0.0, 0.0, FLAT, UNREST, (), dense=True)
     return Course(days[-1], rate, 0.0, FLAT, _unrest(charges), tuple(charges) if monthly else (), dense=False)
 
 
 def _is_over(values: Sequence[float]) -> bool:
-    """Whether there has been nothing for longer than the gaps between charges were."""
+    """Whether there has been nothing for much longer than the gaps between charges were; few charges tell no gaps."""
+    if sum(value != 0 for value in values) <= MONTHLY:
+        return False
     gaps = [0]
-    for value in values[-WINDOW:]:
+    for value in values:
         if value:
             gaps.append(0)
         else:
