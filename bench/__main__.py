@@ -4,6 +4,7 @@ import argparse
 
 from bench import anomalies_speed, artifact, daily_run, imports, in_lambda, queries, series
 from bench.detection import __main__ as detection
+from bench.forecast import __main__ as forecast
 
 
 def main() -> None:
@@ -20,6 +21,7 @@ def main() -> None:
         queries.main((20_000,), rounds=1)
         anomalies_speed.main(leaves=1_000)
         detection.main(["--smoke"])
+        forecast.main(["--smoke"])
         artifact.main(rounds=1)
     else:
         daily_run.main(("small", "medium", "large"), rounds=arguments.rounds)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.forecast import pictures, tables
-from bench.forecast.forecasters import OWN, PLAIN, Forecaster, History, others
+from bench.forecast.forecasters import OTHERS_NAMES, OWN, PLAIN, Forecaster, History, others
 from bench.forecast.real import report_real
 from bench.forecast.scoring import Judged, daily, incoherence, judge, questions
 from bench.outside import PYTHON, Outside, seeds_of
@@ -65,8 +65,12 @@ def run(
     return results
 
 
-def main() -> None:
-    """Runs and prints; `--docs` writes the page."""
+def main(given: Sequence[str] | None = None) -> None:
+    """Runs and prints; `--docs` writes the page.
+
+    Args:
+        given: the arguments; those of the command line if None.
+    """
     parser = argparse.ArgumentParser(prog="python -m bench.forecast", description=__doc__)
     parser.add_argument(
         "--seeds", default=DEVELOPMENT, help=f"for instance 3 or 1-9 (the default); {HELD_OUT}: held out"
@@ -74,14 +78,20 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="few series, plain baselines only: shows that it works")
     parser.add_argument("--python", type=Path, default=PYTHON, help=f"the baselines' interpreter; default {PYTHON}")
     parser.add_argument("--cache", type=Path, help="a folder that keeps what the baselines answered")
+    parser.add_argument(
+        "--others",
+        default=",".join(OTHERS_NAMES),
+        help="which of other people's forecasters, the default is all of them; '' for none: they take hours",
+    )
     parser.add_argument("--no-own", action="store_true", help="the baselines alone")
     parser.add_argument("--docs", action="store_true", help=f"writes the tables into {PAGE}, and its pictures")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     outside = Outside(arguments.python, arguments.cache)
     own = [] if arguments.no_own else [OWN]
-    slow = [] if arguments.smoke or outside.missing else others(outside)
+    slow = [] if arguments.smoke or outside.missing else others(outside, arguments.others.split(","))
     if not slow:
-        print(f"skipped: statsforecast and Prophet ({'--smoke' if arguments.smoke else f'no {arguments.python}'})")
+        why = "--smoke" if arguments.smoke else f"no {arguments.python}" if outside.missing else "--others"
+        print(f"skipped: statsforecast and Prophet ({why})")
     seeds = [1] if arguments.smoke else seeds_of(arguments.seeds)
     for categories, title in FORMS.items():
         forecasters = own if categories else [*own, *PLAIN, *slow]

@@ -80,6 +80,9 @@ OWN = Forecaster("farthing", farthing)
 PLAIN = tuple(of_rate(name, rate) for name, rate in plain.PLAIN.items())
 
 
-def others(outside: Outside) -> list[Forecaster]:
-    """Those of other people."""
-    return [of_others(method, outside) for method in ("MSTL", "AutoETS", "Prophet")]
+OTHERS_NAMES = ("MSTL", "AutoETS", "Prophet")
+
+
+def others(outside: Outside, names: Sequence[str] = OTHERS_NAMES) -> list[Forecaster]:
+    """Those of other people, or some of them."""
+    return [of_others(method, outside) for method in OTHERS_NAMES if method in names]

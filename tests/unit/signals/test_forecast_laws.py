@@ -41,7 +41,7 @@ def panel(spend, scale=1.0):
 
 
 @given(spends(), st.sampled_from(["service", "account", "leaf"]), st.integers(0, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_parts_add_up_to_the_total_and_means_lie_in_their_intervals(made, by, later):
     count, spend = made
     as_of = START + timedelta(count + later)
@@ -56,7 +56,7 @@ def test_the_parts_add_up_to_the_total_and_means_lie_in_their_intervals(made, by
 
 
 @given(spends(), st.sampled_from([2.0**-3, 2.0, 2.0**10]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_another_unit_of_money_changes_the_amounts_and_nothing_else(made, unit):
     count, spend = made
     as_of = START + timedelta(count)
@@ -68,7 +68,7 @@ def test_another_unit_of_money_changes_the_amounts_and_nothing_else(made, unit):
 
 
 @given(spends(), st.integers(0, LONGEST), st.integers(0, LONGEST))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_what_is_over_is_a_fact(made, start, length):
     count, spend = made
     as_of = START + timedelta(count)
@@ -82,7 +82,7 @@ def test_what_is_over_is_a_fact(made, start, length):
 
 
 @given(spends(), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_later_days_change_nothing(made, data):
     count, spend = made
     as_of = START + timedelta(data.draw(st.integers(1, count)))

@@ -59,8 +59,8 @@ FEW_SERIES = 5
 MOST_DRIFT = 0.005
 """Share of the level, a day: more than that is not believed of all series together."""
 
-MONTHLY_ERROR = 0.25
-"""Standard deviation of what comes once a month, as a share of it, believed without a past."""
+MONTHLY_ERROR = 0.1
+"""Standard deviation of what comes once a month, as a share of it, believed without a past: at least this much."""
 
 MONTH = 30.4
 """Days."""
@@ -247,7 +247,7 @@ def _nearest(pool: list[tuple[float, float]], noise: float) -> list[tuple[float,
 def _believed(now: Outcome, place: int, length: int, past: Past, count: int, random: Random) -> list[float]:
     """Errors as they are believed to be without a past, as shares of the scale."""
     if not now.course.dense:
-        wide = MONTHLY_ERROR * abs(now.means[place]) / now.scales[place]
+        wide = max(now.course.noise, MONTHLY_ERROR) * abs(now.means[place]) / now.scales[place]
         return [random.gauss(0.0, wide) for _ in range(count)]
     wide = now.course.noise * (MEMORY / length + MEMORY / LEAST_HISTORY) ** 0.5
     changes = min(CHANGES * past.reach, 1.0)

@@ -8,6 +8,7 @@ stands out of the noise is followed, a wobble is not.
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
+from operator import mul
 from statistics import fmean
 
 import msgspec
@@ -83,8 +84,14 @@ class Course(msgspec.Struct, frozen=True):
 OVER = 3
 """Days without a charge, besides twice the longest gap before, after which a service is over."""
 
+RATE_HALF_LIFE = 10.0
+"""Days after which a day counts half for the rate of a series without spend on most days."""
+
 MONTHLY, RARE = 7, 3
 """Of the last FEW days, those with a charge: with so many at most, fees (or others) are taken to come once a month."""
+
+UNSURE = 1.0
+"""The noise of a series that has just begun, or has spend on few days only: nobody knows."""
 
 UNREST = 0.3
 """How much charges of which there are but one or two are taken to differ, as a share of them."""
@@ -130,10 +137,19 @@ def _sparse(days: Sequence[date], values: Sequence[float], *, monthly: bool) -> 
     """Spend on few days: what comes once a month is remembered, the rest is a rate; so are credits of every day."""
     charges = [Charge(day, value) for day, value in zip(days, values, strict=True) if value]
     late = values[-2 * FEW :]
-    rate = 0.0 if monthly else sum(late) / len(late)
+    weights = [0.5 ** (age / RATE_HALF_LIFE) for age in range(len(late) - 1, -1, -1)]
+    rate = 0.0 if monthly else sum(map(mul, weights, late)) / sum(weights)
     if _is_over(values[-WINDOW:]):
         return Course(days[-1], 0.0, 0.0, FLAT, UNREST, (), dense=True)
-    return Course(days[-1], rate, 0.0, FLAT, _unrest(charges), tuple(charges) if monthly else (), dense=False)
+    return Course(
+        days[-1],
+        rate,
+        0.0,
+        FLAT,
+        _unrest(charges) if monthly else UNSURE,
+        tuple(charges) if monthly else (),
+        dense=False,
+    )
 
 
 def _is_over(values: Sequence[float]) -> bool:
@@ -158,9 +174,11 @@ def _unrest(charges: Sequence[Charge]) -> float:
 
 
 def _young(days: Sequence[date], values: Sequence[float]) -> Course:
-    """A series of some days: their middle."""
+    """A series of some days: their middle; of one that has just begun, part is taken to stay."""
     level = median(values[-LEARNING:])
-    return Course(days[-1], max(level, 0.0), 0.0, FLAT, 0.3, (), dense=True)
+    if len(values) < len(STAYS):
+        level *= STAYS[len(values)]
+    return Course(days[-1], max(level, 0.0), 0.0, FLAT, UNSURE, (), dense=True)
 
 
 def _since_shift(flat: Sequence[float], sigma: float) -> int:
