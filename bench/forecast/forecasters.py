@@ -1,10 +1,12 @@
 """Every forecaster that is scored, behind one shape: a history and the questions in, forecasts out."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,13 +38,15 @@ class Forecaster(NamedTuple):
 
 def farthing(history: History, questions: Sequence[Asked]) -> dict[Asked, list[Forecast]]:
     """Farthing's own, as anyone would run it: `farthing forecast --series FILE --as-of DATE --json`."""
-    told = {}
-    for asked in questions:
+
+    def run(asked: Asked) -> list[Forecast]:
         command = [sys.executable, "-m", "farthing", "forecast", "--series", str(history.file), "--json"]
         command += ["--as-of", asked.as_of.isoformat()]
         answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        told[asked] = [read_forecast(json.loads(line)) for line in answer.stdout.splitlines()]
-    return told
+        return [read_forecast(json.loads(line)) for line in answer.stdout.splitlines()]
+
+    with ThreadPoolExecutor(os.cpu_count()) as at_once:
+        return dict(zip(questions, at_once.map(run, questions), strict=True))
 
 
 def read_forecast(line: Mapping[str, Any]) -> Forecast:
