@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from farthing.budgeting import growth_of
 from farthing.ledger.events import Events
 from farthing.ledger.series import MAX_DAYS, Series, Table
 from farthing.ledger.store import Store
@@ -15,6 +16,7 @@ from farthing.signals.forecast.calendar import moved
 from farthing.signals.forecast.naive import NAIVE, naive
 from farthing.signals.forecast.outlook import COMPLETE, TOTAL, Forecast, Outlook, months_from, outlook, to_decimal
 from farthing.signals.forecast.units import By, Group, group_of
+from farthing.signals.maturation import TYPICAL_GROWTH
 
 KIND, SCHEMA = "forecast", "farthing.forecast/1"
 
@@ -88,6 +90,15 @@ def forecast(
     today = now.date()
     table = _daily(store, metric, today)
     return outlook(table, today, months_from(today), by=by, growth=growth, without=_unsettled(table, now, growth))
+
+
+def known_growth(store: Store, metric: str, now: datetime) -> dict[date, float]:
+    """By which factor provisional days still grow, of those of which the ledger has learned it.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    return {day: factor for day, factor in growth_of(store, now, metric=metric).items() if factor != TYPICAL_GROWTH}
 
 
 def keep(store: Store, metric: str, told: Outlook, now: datetime, *, growth: Mapping[date, float] = COMPLETE) -> bool:

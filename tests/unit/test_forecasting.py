@@ -13,6 +13,7 @@ from farthing.forecasting import (
     forecast,
     keep,
     kept,
+    known_growth,
     last_month,
     scorecard,
     scores,
@@ -66,6 +67,25 @@ def test_provisional_days_with_a_known_growth_are_facts(store):
     growth = {date(2026, 4, 9): 1.0, date(2026, 4, 10): 1.1}
     told = forecast(store, BILLED_COST, NOW, growth=growth)
     assert rows(told)[0].fact == Decimal("120.5") * 9 + Decimal("132.55")
+
+
+def test_how_young_days_grow_is_learned_from_the_ledger():
+    store = MemoryStore()
+    reports = Reports(store)
+    last = date(2026, 3, 31)
+    for number in range((last - START).days + 1):
+        day = START + timedelta(days=number)
+        # A day has half of its amount on the morning after, and all of it two days later.
+        for age, amount in ((1, "50"), (3, "100")):
+            seen = at(day + timedelta(days=age))
+            if seen <= at(date(2026, 4, 1)):
+                reports.write(report(day, {EC2: amount}, collected_at=seen), seen)
+    now = at(date(2026, 4, 1))
+    growth = known_growth(store, BILLED_COST, now)
+    assert growth[last] == 2.0
+    told = forecast(store, BILLED_COST, now, growth=growth)
+    assert float(rows(told)[0].estimate.mean) == pytest.approx(3000, rel=0.02)
+    assert known_growth(MemoryStore(), BILLED_COST, now) == {}
 
 
 def test_an_empty_ledger_has_no_forecast():

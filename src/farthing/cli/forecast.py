@@ -98,16 +98,17 @@ def _file(path: Path, as_of: date | None, by: "By", *, as_json: bool) -> int:
 
 
 def _ledger(app: "App", metric: str, by: "By", *, as_json: bool) -> int:
-    from farthing.forecasting import forecast, keep, last_month
+    from farthing.forecasting import forecast, keep, known_growth, last_month
 
-    told = forecast(app.store, metric, app.now, by=by)
+    growth = known_growth(app.store, metric, app.now)
+    told = forecast(app.store, metric, app.now, by=by, growth=growth)
     if told is None:
         _say_learning("in the ledger")
         if as_json:
             click.echo(pretty({"as_of": app.today.isoformat(), "metric": metric, "rows": []}))
         return 0
     if by == "service":
-        keep(app.store, metric, told, app.now)
+        keep(app.store, metric, told, app.now, growth=growth)
     if as_json:
         head = {"as_of": told.as_of.isoformat(), "metric": metric, "BillingCurrency": told.currency}
         click.echo(pretty({**head, "rows": [_line(row, by, facts=True) for row in told.rows]}))
