@@ -71,7 +71,15 @@ def test_the_golden_lines(farthing, tmp_path):
     if os.environ.get("FARTHING_UPDATE_GOLDEN"):
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(out, encoding="utf-8")
-    assert out == golden.read_text(encoding="utf-8")
+    told, wanted = ([json.loads(line) for line in text.splitlines()] for text in (out, golden.read_text("utf-8")))
+    for one, other in zip(told, wanted, strict=True):
+        # Pythons add doubles up in different ways since 3.12.
+        assert amounts(one) == pytest.approx(amounts(other), abs=0.001)
+        assert {**one, **dict.fromkeys(BOUNDS)} == {**other, **dict.fromkeys(BOUNDS)}
+
+
+def amounts(line):
+    return [float(line[name]) for name in BOUNDS]
 
 
 def test_lines_for_machines(farthing, tmp_path):
