@@ -6,7 +6,7 @@
 Store first, alert after: a run that dies anywhere leaves whole objects, and the next one completes the work.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -24,6 +24,9 @@ from farthing.sources import CostSource, OnPage
 from farthing.sources.lenses import spelled
 from farthing.wording import several
 from farthing.workplace import Workplace
+
+NEW_SIGNAL_DAYS = 31
+"""Days without a run that computed it, after which a signal begins anew: what it finds then is mostly no news."""
 
 OnWritten = Callable[[Written], None]
 
@@ -300,18 +303,22 @@ def collect(
         window=before[0].window if before else None,
     )
     run = _Run(place, record, invocation)
-    judge = Judge(place, run.record.id, first_since)
+    judge = Judge(place, run.record.id, first_since, _new_signals(runs, now, place.settings.signals))
     failures: list[FarthingError] = []
     alerts: tuple[Alert, ...] = ()
     newest: DailyReport | None = None
     over = 0
+    judged: tuple[Alert, ...] = ()
     try:
         totals, broken = _gather(place, run, before, judge, on_page=on_page, on_day=on_day)
         failures += broken
         found = judge.days(totals, whole=not broken)
         alerts, over = found.created, found.over
+        judged = found.offered
+        failures += found.failures
         run.note(
             threshold_breaches=over,
+            signals=found.signals,
             alerts_created=sum(alert.state != "suppressed" for alert in alerts),
             alerts_suppressed=sum(alert.state == "suppressed" for alert in alerts),
         )
@@ -320,7 +327,7 @@ def collect(
             run.reach("judged")
     except FarthingError as error:
         failures.append(error)
-    failures += _deliver(place, run)
+    failures += _deliver(place, run, judged)
     run.note(errors=tuple(str(failure) for failure in failures))
     run.reach("finished" if run.record.stage == "judged" else run.record.stage)
     return RunResult(run.record, newest, alerts, over > 0, tuple(failures))
@@ -389,6 +396,18 @@ def _first_since(runs: Runs, now: datetime) -> datetime | None:
     return since
 
 
+def _new_signals(runs: Runs, now: datetime, names: Sequence[str]) -> frozenset[str]:
+    """Those of these signals that no daily run of the last month has computed: just switched on, or just brought."""
+    # Thresholds have been there from the first version on; its records do not name them.
+    missing = {name for name in names if name != "thresholds"}
+    for run in runs.newest_first():
+        if not missing or run.started_at < now - timedelta(days=NEW_SIGNAL_DAYS):
+            break
+        if run.command == "collect" and run.stage in ("judged", "finished"):
+            missing -= set(run.signals)
+    return frozenset(missing)
+
+
 def _say_plan(place: Workplace, plan: Plan, id_: str) -> None:
     details = {
         "run_id": id_,
@@ -402,10 +421,11 @@ def _say_plan(place: Workplace, plan: Plan, id_: str) -> None:
         place.log.warning(plan.caution, extra=details)
 
 
-def _deliver(place: Workplace, run: "_Run") -> list[FarthingError]:
+def _deliver(place: Workplace, run: "_Run", judged: Sequence[Alert]) -> list[FarthingError]:
     """Sends what the outbox holds, also after a failure: an alert from yesterday does not wait for Cost Explorer."""
     try:
-        drained = Outbox(place.store, place.clock, place.sleep).drain(place.channels, run.record.id)
+        outbox = Outbox(place.store, place.clock, place.sleep)
+        drained = outbox.drain(place.channels, run.record.id, also=judged)
     except FarthingError as error:
         return [error]
     run.note(alerts_sent=drained.sent, alerts_failed=drained.failed)

@@ -296,6 +296,47 @@ class Estimate(msgspec.Struct, frozen=True):
     hi95: Decimal
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """A service in an account that an incident comes from: what it cost a day, and what was expected."""
+
+    service_name: str
+    sub_account_id: str
+    actual: Decimal
+    expected: Decimal
+
+    @property
+    def excess(self) -> Decimal:
+        """How much more (or, negative, less) than expected."""
+        return exact_difference(self.actual, self.expected)
+
+
+class KnownIncident(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident as an alert keeps it: enough to know it again, and to decide about it when it is no longer found.
+
+    Attributes:
+        id: the incident's.
+        kind: 'spike', 'shift', 'ramp', 'drop', 'new' or 'gone'.
+        rises: above or below what was expected.
+        first_day: the first UTC day that was out.
+        raised_day: the day on which it could first be told.
+        day: the newest day of it.
+        root_cause: the smallest set of services in accounts that explains most of it, on ``day``.
+    """
+
+    id: str
+    kind: str
+    rises: bool
+    first_day: date
+    raised_day: date
+    day: date
+    root_cause: tuple[Cause, ...]
+
+    @property
+    def leaves(self) -> frozenset[tuple[str, str]]:
+        """The services and accounts of its root cause."""
+        return frozenset((cause.service_name, cause.sub_account_id) for cause in self.root_cause)
+
+
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a signal found and that people may want to know; the policy makes alerts of signals.
 
@@ -317,6 +358,10 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
         reason: the arithmetic in a sentence.
         cause: where it comes from, in words; '' where nothing is known.
         incident: the id of the incident that it tells of, '' for none.
+        lower: the least that would have been no news, where the signal knows it.
+        upper: the most.
+        known: the incident itself, where it tells of one.
+        quiet: why it is only recorded although it was found, such as what somebody decided; '' if it is told.
     """
 
     kind: str
@@ -335,6 +380,10 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     cause: str = ""
     incident: str = ""
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+    known: KnownIncident | None = None
+    quiet: str = ""
 
 
 SUMMARY = "summary"
@@ -354,13 +403,18 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """Something that people should know about one day, with all that a message needs.
+    """Something that people should know, with all that a message needs.
 
-    ``id`` is a hash of (kind, rule, scope, day), see :func:`farthing.alerts.policy.alert_id`. Amounts are in
-    ``currency``. ``reason`` is the arithmetic of the breach in a sentence, ``cause`` the largest single rise behind it
-    ('' without earlier weeks to compare with). ``deliveries`` is keyed by channel. ``credits`` is what credits and
-    refunds took off the whole day (not positive), None where no record-type lens tells it. A ``metric`` of
-    :data:`COST_BEFORE_CREDITS` says that all amounts are without them.
+    ``id`` is a hash of (kind, rule, scope, day), see :func:`farthing.alerts.policy.alert_id`. ``day`` is the UTC day
+    that it is filed under: the judged day of a threshold, the first day of an incident or of a budget's period;
+    ``newest_day`` is the newest that it is about, None where that is ``day`` itself. Amounts are in ``currency``.
+    ``reason`` is the arithmetic of the breach in a sentence, ``cause`` where it comes from: the incident behind it, else
+    the largest single rise ('' without earlier weeks to compare with). ``deliveries`` is keyed by channel. ``credits``
+    is what credits and refunds took off the whole day (not positive), None where no record-type lens tells it. A
+    ``metric`` of :data:`COST_BEFORE_CREDITS` says that all amounts are without them. ``expected`` and its band,
+    ``lower`` to ``upper``, are None where nothing was expected. ``month_end`` is what it means by the end of the month
+    in money, ``forecast`` what all costs of that month are expected to come to, of the metric ``forecast_metric``.
+    ``incident`` is the one that it tells of.
     """
 
     id: str
@@ -385,6 +439,19 @@ class Alert(msgspec.Struct, frozen=True):
     created_at: datetime
     deliveries: Mapping[str, Delivery]
     credits: Decimal | None = None
+    newest_day: date | None = None
+    expected: Decimal | None = None
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+    month_end: Decimal | None = None
+    forecast: Estimate | None = None
+    forecast_metric: str = ""
+    incident: KnownIncident | None = None
+
+    @property
+    def about(self) -> date:
+        """The newest UTC day that it is about."""
+        return self.newest_day or self.day
 
     @property
     def state(self) -> DeliveryState:
@@ -413,7 +480,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     ``stored`` and later mean that every day of the window that the source told is in the ledger; ``judged`` and
     later that its alerts are in the outbox. ``billed_requests`` and ``request_ids`` count the lenses' too, all else is
-    the daily question's; what each lens did is in ``lenses``.
+    the daily question's; what each lens did is in ``lenses``. ``signals`` are those that were computed, with how many
+    things each found; thresholds count the breaches of days that are told.
     """
 
     id: str
@@ -433,6 +501,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     days_missing: tuple[date, ...] = ()
     lenses: tuple[LensRun, ...] = ()
     threshold_breaches: int = 0
+    signals: Mapping[str, int] = {}
     alerts_created: int = 0
     alerts_suppressed: int = 0
     alerts_sent: int = 0

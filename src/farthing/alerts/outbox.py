@@ -6,18 +6,19 @@ sends. What failed is tried again by the next run.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import msgspec
 
 from farthing.alerts.channels import Channel
-from farthing.alerts.policy import grouped
+from farthing.alerts.policy import MUTED, TOLD_WITH, grouped
 from farthing.errors import ConflictError, CorruptError, DeliveryError, FarthingError, LedgerError
 from farthing.jsontext import builtins, encode
-from farthing.ledger.store import Store
-from farthing.model import Alert, Delivery, DeliveryState
+from farthing.ledger.store import Store, Stored
+from farthing.model import SUMMARY, Alert, Delivery, DeliveryState
+from farthing.signals.thresholds import KIND
 from farthing.wording import several
 
 SCHEMA = "farthing.alert/1"
@@ -37,6 +38,9 @@ KEPT_DAYS = 31
 
 WITHDRAWN = "no longer over its threshold"
 """Why an alert was suppressed whose day was restated before anybody was sent it."""
+
+GONE = "no longer found"
+"""The same for an alert that is not a threshold's."""
 
 SUPERSEDED = "told by another alert: the day is over the threshold net of credits too"
 """Why an alert before credits was suppressed that nobody was sent."""
@@ -92,11 +96,15 @@ class Outbox:
             return False
         return True
 
-    def refresh(self, alert: Alert) -> None:
+    def refresh(self, alert: Alert, *, quieted: bool = False) -> None:
         """Brings an alert that nobody was sent yet up to the figures of now; what was sent stays as it was sent.
 
-        One that was withdrawn is over its threshold again, and one that was suppressed at a time still to come was so
-        by a clock that was wrong: both start anew.
+        One that was withdrawn is found again, one that was muted or told with another may have to be told after all,
+        one that was suppressed at a time still to come was so by a clock that was wrong: these start anew.
+
+        Args:
+            alert: as it would be made now.
+            quieted: somebody decided meanwhile that nobody is to be told, or another message tells it: it is not sent.
         """
         try:
             opened = self._open(key_of(alert.day, alert.id))
@@ -107,10 +115,13 @@ class Outbox:
         before = opened.alert
         now = self._clock()
         if all(_to_start_anew(delivery, now) for delivery in before.deliveries.values()):
+            if _reasons(before) == _reasons(alert):
+                return
             created_at = min(before.created_at, alert.created_at)
             self._replace_quietly(msgspec.structs.replace(alert, created_at=created_at), opened.etag)
         elif _unsent(before):
-            kept = msgspec.structs.replace(alert, deliveries=before.deliveries, created_at=before.created_at)
+            deliveries = alert.deliveries if quieted else before.deliveries
+            kept = msgspec.structs.replace(alert, deliveries=deliveries, created_at=before.created_at)
             if kept != before:
                 self._replace_quietly(kept, opened.etag)
 
@@ -126,14 +137,10 @@ class Outbox:
             superseded: the ids of those that another alert tells instead.
             run_id: the run.
         """
-        for key in self._keys(since):
-            try:
-                opened = self._open(key)
-            except CorruptError:
-                continue  # the drain says it
-            if opened is None or opened.alert.id in found or not _unsent(opened.alert) or not obsolete(opened.alert):
+        for opened in self._opened(self._keys(since), []):
+            if opened.alert.id in found or not _unsent(opened.alert) or not obsolete(opened.alert):
                 continue
-            reason = SUPERSEDED if opened.alert.id in superseded else WITHDRAWN
+            reason = SUPERSEDED if opened.alert.id in superseded else _withdrawal(opened.alert)
             now = Delivery("suppressed", self._clock(), run_id, reason=reason)
             deliveries = dict.fromkeys(opened.alert.deliveries, now)
             self._replace_quietly(msgspec.structs.replace(opened.alert, deliveries=deliveries), opened.etag)
@@ -151,16 +158,23 @@ class Outbox:
         """Every alert about ``day`` and later, oldest first."""
         return (opened.alert for key in self._keys(day) if (opened := self._open(key)) is not None)
 
-    def drain(self, channels: Sequence[Channel], run_id: str) -> Drained:
-        """Sends what is due, one message for each channel and rule; a channel that fails does not stop another."""
+    def readable_since(self, day: date) -> list[Alert]:
+        """The same without those that cannot be read: the drain says these."""
+        return [opened.alert for opened in self._opened(self._keys(day), [])]
+
+    def drain(self, channels: Sequence[Channel], run_id: str, also: Iterable[Alert] = ()) -> Drained:
+        """Sends what is due, one message for each channel and rule; a channel that fails does not stop another.
+
+        Args:
+            channels: where to.
+            run_id: the run.
+            also: alerts filed under a day further back than is looked through, such as a year's budget.
+        """
         sent = failed = 0
         problems: list[str] = []
-        opened: list[_Open] = []
-        for key in self._keys(self._clock().date() - timedelta(days=KEPT_DAYS)):
-            try:
-                opened += filter(None, [self._open(key)])
-            except CorruptError as error:
-                problems.append(str(error))
+        since = self._clock().date() - timedelta(days=KEPT_DAYS)
+        older = sorted(key_of(alert.day, alert.id) for alert in also if alert.day < since)
+        opened = list(self._opened([*older, *self._keys(since)], problems))
         for channel in channels:
             due = [one.alert for one in opened if self._is_due(one.alert, channel.name)]
             for group in grouped(due):
@@ -191,10 +205,21 @@ class Outbox:
     def _keys(self, day: date) -> Iterator[str]:
         return filter(_KEY.fullmatch, self._store.keys(PREFIX, PREFIX + day.isoformat()))
 
+    def _opened(self, keys: Iterable[str], problems: list[str]) -> Iterator[_Open]:
+        """These alerts, as far as they are there; one that cannot be read is one of the problems."""
+        keys = list(keys)
+        for key, stored in zip(keys, self._store.read_many(keys), strict=True):
+            if stored is not None:
+                try:
+                    yield self._decoded(key, stored)
+                except CorruptError as error:
+                    problems.append(str(error))
+
     def _open(self, key: str) -> _Open | None:
         stored = self._store.read(key)
-        if stored is None:
-            return None
+        return None if stored is None else self._decoded(key, stored)
+
+    def _decoded(self, key: str, stored: Stored) -> _Open:
         try:
             return _Open(msgspec.json.decode(stored.data, type=Alert), stored.etag)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -267,7 +292,22 @@ def _unsent(alert: Alert) -> bool:
 
 
 def _to_start_anew(delivery: Delivery, now: datetime) -> bool:
-    return delivery.state == "suppressed" and (delivery.reason in (WITHDRAWN, SUPERSEDED) or delivery.at > now)
+    if delivery.state != "suppressed":
+        return False
+    reason = delivery.reason or ""
+    liftable = reason in (WITHDRAWN, GONE, SUPERSEDED) or reason.startswith((MUTED, TOLD_WITH))
+    return liftable or delivery.at > now
+
+
+def _withdrawal(alert: Alert) -> str:
+    return WITHDRAWN if alert.kind in (KIND, SUMMARY) else GONE
+
+
+def _reasons(alert: Alert) -> set[str | None]:
+    """Why it is suppressed; something else for each delivery that is not."""
+    return {
+        delivery.reason if delivery.state == "suppressed" else delivery.state for delivery in alert.deliveries.values()
+    }
 
 
 def _with(alert: Alert, channel: str, delivery: Delivery) -> Alert:

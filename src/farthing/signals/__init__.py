@@ -1,6 +1,6 @@
 """Signals: what in the figures is worth a word. Pure, standard library only.
 
-:data:`SIGNALS` is the explicit registry: a new signal is one file and one line here.
+:data:`SIGNALS` names those that a daily run computes; ``farthing.judging.findings`` has a function for each.
 """
 
-SIGNALS = ("thresholds",)
+SIGNALS = ("thresholds", "anomalies")

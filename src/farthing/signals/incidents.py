@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -138,7 +139,31 @@ def incidents_of(
     return sorted(found, key=lambda incident: (-abs(incident.excess), incident.id))
 
 
-def follow(found: Iterable[Incident], known: Collection[Incident]) -> list[Incident]:
+class Known(Protocol):
+    """An incident as it was told before, by its leaves and days."""
+
+    @property
+    def id(self) -> str:
+        """The incident's id."""
+
+    @property
+    def rises(self) -> bool:
+        """Above or below what was expected."""
+
+    @property
+    def first_day(self) -> date:
+        """The first day that was out."""
+
+    @property
+    def day(self) -> date:
+        """The newest day of it."""
+
+    @property
+    def leaves(self) -> frozenset[tuple[str, str]]:
+        """The services and accounts of its root cause."""
+
+
+def follow(found: Iterable[Incident], known: Collection[Known]) -> list[Incident]:
     """Incidents under the ids that they were known by.
 
     A restated day may move the first day of an incident or change which of its leaves is the largest, and with them the
@@ -161,7 +186,7 @@ def follow(found: Iterable[Incident], known: Collection[Incident]) -> list[Incid
     return named
 
 
-def _same(one: Incident, other: Incident) -> bool:
+def _same(one: Known, other: Incident) -> bool:
     return (
         one.rises == other.rises
         and not one.leaves.isdisjoint(other.leaves)
