@@ -166,6 +166,8 @@ def workplace(
     clock: Callable[[], datetime] = lambda: NOW,
     **settings: Any,
 ) -> Workplace:
+    # Thresholds alone, unless a test is about the other signals: a figure that is over one is mostly unusual too.
+    settings = {"signals": ("thresholds",), **settings}
     return Workplace(
         settings=Settings(**settings),
         store=store if store is not None else MemoryStore(),

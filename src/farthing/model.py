@@ -408,8 +408,8 @@ class Alert(msgspec.Struct, frozen=True):
     ``id`` is a hash of (kind, rule, scope, day), see :func:`farthing.alerts.policy.alert_id`. ``day`` is the UTC day
     that it is filed under: the judged day of a threshold, the first day of an incident or of a budget's period;
     ``newest_day`` is the newest that it is about, None where that is ``day`` itself. Amounts are in ``currency``.
-    ``reason`` is the arithmetic of the breach in a sentence, ``cause`` where it comes from: the incident behind it, else
-    the largest single rise ('' without earlier weeks to compare with). ``deliveries`` is keyed by channel. ``credits``
+    ``reason`` is the arithmetic in a sentence, ``cause`` where it comes from: the incident behind a breach, else the
+    largest single rise ('' without earlier weeks to compare with). ``deliveries`` is keyed by channel. ``credits``
     is what credits and refunds took off the whole day (not positive), None where no record-type lens tells it. A
     ``metric`` of :data:`COST_BEFORE_CREDITS` says that all amounts are without them. ``expected`` and its band,
     ``lower`` to ``upper``, are None where nothing was expected. ``month_end`` is what it means by the end of the month

@@ -40,8 +40,9 @@ SUMMARY_RULE = "daily-summary"
 REPEAT_FACTOR = 2
 """An overage that grows to this many times what was sent may be told once more."""
 
-REPEATING = frozenset({"anomaly", "restatement"})
-"""The kinds of signals that are told once more when they have grown so; a budget's mark is told once."""
+REPEATING = frozenset({"anomaly"})
+"""The kinds of signals that are told once more when they have grown so; a mark of a budget is told once, and a day that
+is restated again is told again anyway."""
 
 EXPLAINS = Decimal("0.5")
 """Share of a breach's overage that an incident has to make to be told as its cause, in one message."""
