@@ -6,6 +6,7 @@ import msgspec
 
 from farthing.ledger.exports import Catalog
 from farthing.model import Alert, RunRecord
+from farthing.signals.feedback import Decision
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -152,6 +153,8 @@ def schema(name: str) -> dict[str, Any]:
     if name == "alert":
         state = {"enum": ["pending", "claimed", "sent", "failed", "suppressed"]}
         relinked = _relinked(_of_type(Alert, "alert", "farthing alert, version 1", state=state))
+    elif name == "decision":
+        relinked = _relinked(_of_type(Decision, "decision", "farthing decision about an incident, version 1"))
     elif name == "exports":
         relinked = _relinked(_of_type(Catalog, "exports", "farthing catalog of imported exports, version 1"))
     else:
@@ -171,4 +174,4 @@ def _relinked(value: Any) -> Any:
     return [_relinked(part) for part in value] if isinstance(value, list) else value
 
 
-NAMES = ("daily-report", "lens-report", "alert", "run", "exports")
+NAMES = ("daily-report", "lens-report", "alert", "run", "exports", "decision")

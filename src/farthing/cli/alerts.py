@@ -1,18 +1,27 @@
-"""`farthing alerts`: the history of alerts, and a test message."""
+"""`farthing alerts`: the history of alerts, a test message, and a replay of the past."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from farthing.alerts.outbox import Outbox
 from farthing.cli._context import console, current_app
+from farthing.errors import UsageError
 from farthing.jsontext import builtins, pretty
-from farthing.model import SUMMARY
-from farthing.wording import money, several
+from farthing.model import SUMMARY, Period
+from farthing.wording import money, several, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farthing.replaying import Replayed, Suggestion
+    from farthing.settings import Settings
 
 
-@click.group("alerts", short_help="The alerts so far; a test message.")
+@click.group("alerts", short_help="The alerts so far; a test message; a replay of the past.")
 def command() -> None:
     """What was found, and who was told."""
 
@@ -46,7 +55,7 @@ def list_alerts(days: int, every: bool, as_json: bool) -> int:
             Text(alert.rule),
             Text(str(alert.scope)),
             money(alert.actual, alert.currency),
-            "" if alert.kind == SUMMARY else f"{money(alert.overage, alert.currency)}{percent}",
+            "" if alert.kind == SUMMARY else f"{signed(alert.overage)} {alert.currency}{percent}",
             alert.state,
         )
     console().print(table)
@@ -72,4 +81,140 @@ def test() -> int:
             click.echo(f"{channel.name}: sent at {datetime.now(tz=app.now.tzinfo):%H:%M:%S} UTC", err=True)
     if failures:
         raise failures[0]
+    return 0
+
+
+class _Wish(click.ParamType[Decimal]):
+    """A number of alerts a month."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """The number."""
+        try:
+            wish = Decimal(value)
+        except (InvalidOperation, TypeError):
+            wish = Decimal("NaN")
+        if not (wish.is_finite() and wish >= 0):
+            self.fail(f"{value!r} is not a number of alerts a month", param, ctx)
+        return wish
+
+
+@command.command("replay")
+@click.option(
+    "--from", "start", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DAY", help="The first run's UTC day."
+)
+@click.option(
+    "--to",
+    "end",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    metavar="DAY",
+    help="The UTC day after the last run.",
+)
+@click.option("--config", metavar="FILE", help="Other rules to try: a farthing.toml, or an s3:// URL.")
+@click.option(
+    "--suggest", "wish", type=_Wish(), metavar="N", help="Thresholds that would have given about N alerts a month."
+)
+@click.option("--json", "as_json", is_flag=True, help="Every alert, whole, as JSON.")
+def replay_alerts(start: datetime, end: datetime, config: str | None, wish: Decimal | None, as_json: bool) -> int:
+    """Show what would have been told, day by day, with what was known then.
+
+    The daily run's own judging runs over the past: each day's figures are put together again from the reports'
+    revisions. Nothing is written and nothing is sent.
+    """
+    from farthing.cli._context import progress
+    from farthing.replaying import replay, suggest
+
+    app = current_app()
+    if end <= start:
+        raise UsageError(f"--to {end.date()} has to be after --from {start.date()}")
+    period = Period(start.date(), min(end.date(), app.today + timedelta(days=1)))
+    if not len(period):
+        raise UsageError(f"--from {start.date()} is still to come")
+    settings = app.settings if config is None else _other(config)
+    with progress("replaying", len(period)) as (_, on_day):
+        shown = _within(period, on_day)
+        if wish is not None:
+            suggestions = suggest(app.store, settings, period, wish, on_day=shown)
+            return _show_suggestions(suggestions, period, as_json=as_json)
+        replayed = replay(app.store, settings, period, on_day=shown)
+    return _show_replayed(replayed, period, as_json=as_json)
+
+
+def _within(period: Period, on_day: "Callable[[date], None]") -> "Callable[[date], None]":
+    """Progress of the days asked for; those before them are run too."""
+    return lambda day: on_day(day) if day in period else None
+
+
+def _other(config: str) -> "Settings":
+    """The settings with another file's rules, the environment laid over it as always."""
+    from farthing.app import read_config
+    from farthing.settings import load
+
+    environment = click.get_current_context().find_root().obj["environment"]
+    return load(environment, read_config(config), config)
+
+
+def _show_replayed(replayed: "Replayed", period: Period, *, as_json: bool) -> int:
+    from farthing.cli._tables import console as table_console
+    from farthing.cli._tables import table
+
+    for problem in replayed.problems:
+        click.echo(f"farthing: {problem}", err=True)
+    if replayed.late:
+        click.echo(
+            f"{several(len(replayed.late), 'day')} first seen later than a daily run would have ({replayed.late[0]} to "
+            f"{replayed.late[-1]}): taken as they were seen then",
+            err=True,
+        )
+    if as_json:
+        days = [
+            {
+                "date": day.day.isoformat(),
+                "alerts": [builtins(alert) for alert in day.fired],
+                "recorded": [builtins(alert) for alert in day.recorded],
+                "signals": day.signals,
+            }
+            for day in replayed.days
+        ]
+        click.echo(pretty({"period": {"start": period.start, "end": period.end}, "days": days, "late": replayed.late}))
+        return 1 if replayed.problems else 0
+    rows = [
+        (
+            day.day.isoformat(),
+            alert.rule + (" (again)" if alert.repeated else ""),
+            str(alert.scope),
+            alert.about.isoformat(),
+            money(alert.actual, alert.currency),
+            f"{signed(alert.overage)} {alert.currency}",
+        )
+        for day in replayed.days
+        for alert in day.fired
+    ]
+    if rows:
+        table_console().print(table(("Run", "Rule", "Looks at", "Day", "Spent", "Over by"), 4, rows))
+    recorded = sum(len(day.recorded) for day in replayed.days)
+    click.echo(
+        f"{several(len(rows), 'alert')} in {several(len(replayed.days), 'daily run')}, {recorded} more only recorded; "
+        "nothing was written or sent",
+        err=True,
+    )
+    return 1 if replayed.problems else 0
+
+
+def _show_suggestions(suggestions: "tuple[Suggestion, ...]", period: Period, *, as_json: bool) -> int:
+    if as_json:
+        told = [builtins(one) for one in suggestions]
+        click.echo(pretty({"period": {"start": period.start, "end": period.end}, "suggestions": told}))
+        return 0
+    from farthing.cli._tables import cents, table
+    from farthing.cli._tables import console as table_console
+
+    rows = [
+        (one.rule + (" (as it is)" if one.now else ""), cents(one.amount), str(one.alerts), f"{one.monthly:f}")
+        for one in suggestions
+    ]
+    table_console().print(table(("Rule", "Amount a day", "Alerts", "A month"), 1, rows))
+    click.echo(f"as the daily runs of {period} would have sent them; rules with a percentage are not tried", err=True)
     return 0

@@ -1,29 +1,36 @@
 """`farthing anomalies`: what went otherwise than expected, in the ledger or in anybody's series."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farthing.alerts.rendering.found import ID_LENGTH
 from farthing.cli._context import current_app
 from farthing.errors import UsageError
 from farthing.jsontext import builtins, encode, pretty
-from farthing.model import BILLED_COST, EFFECTIVE_COST, EXACT, ZERO, is_filling
+from farthing.model import BILLED_COST, EFFECTIVE_COST, EXACT, ZERO
 from farthing.signals.incidents import Incident, incidents_of, scope_text
 from farthing.signals.panel import Leaf
 from farthing.wording import money, several, signed
 
 if TYPE_CHECKING:
     from farthing.app import App
+    from farthing.signals.feedback import Action, State
     from farthing.signals.seriesfile import SeriesFile
 
 METRICS = {"effective": EFFECTIVE_COST, "billed": BILLED_COST}
 
 
-@click.command("anomalies", short_help="What went otherwise than expected.")
+@click.group(
+    "anomalies",
+    short_help="What went otherwise than expected; what you decide about it.",
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND INCIDENT]",
+)
 @click.option(
     "--series",
     metavar="FILE",
@@ -48,12 +55,20 @@ METRICS = {"effective": EFFECTIVE_COST, "billed": BILLED_COST}
     help="Of the ledger: effective spreads the fees of reservations and savings plans over their days.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For machines; with --replay one object on each line.")
-def command(series: Path | None, replay: bool, days: int, every: bool, metric: str, as_json: bool) -> int:
+@click.pass_context
+def command(
+    context: click.Context, series: Path | None, replay: bool, days: int, every: bool, metric: str, as_json: bool
+) -> int:
     """Show what went otherwise than expected, with what was expected, the excess and its root cause.
 
     Amounts are compared leaf by leaf (a service in an account), each with its own past: its weekdays, its trend, the
     fees that come on their day of the month. A leaf with less than ten days of history is only learned.
+
+    With a command and an incident's id (its first digits are enough): what you decide about it. It is kept with your
+    name and the time, and the next daily run goes by it.
     """
+    if context.invoked_subcommand is not None:
+        return 0
     if replay and series is None:
         raise UsageError("--replay judges a file: name it with --series")
     if series is None:
@@ -80,7 +95,7 @@ def _file(path: Path, *, replay: bool, every: bool, as_json: bool) -> int:
             for incident in told:
                 click.echo(encode(_line(incident)))
         else:
-            _table(told, "no day would have raised an incident")
+            _table(told, "no day would have raised an incident", {})
         return 0
     newest = max(file.currencies, default=None)
     now = [
@@ -88,55 +103,106 @@ def _file(path: Path, *, replay: bool, every: bool, as_json: bool) -> int:
         for one in found.told
         if every or one.now.state == OPEN or one.now.days[-1].day == newest
     ]
-    _show(now, "no incident is open", as_json=as_json)
+    _show(now, "no incident is open", {}, as_json=as_json)
     return 0
 
 
 def _ledger(app: "App", days: int, metric: str, *, every: bool, as_json: bool) -> int:
-    from datetime import timedelta
+    from farthing.judging.anomalies import look
+    from farthing.judging.deciding import gathered
+    from farthing.signals.feedback import state_of
 
-    from farthing.ledger.series import MAX_DAYS, Series
-    from farthing.signals.anomalies.detect import judge
-
-    now = app.now
-    series, since = Series(app.store), app.today - timedelta(days=MAX_DAYS)
-    table = series.load(metric, app.today, since).daily
-    if not table.leaves and metric == EFFECTIVE_COST:
-        # A source need not tell it.
-        metric = BILLED_COST
-        table = series.load(metric, app.today, since).daily
-    if not table.dates:
+    day = gathered(app, metric)
+    if not day.panel.dates:
         click.echo("the ledger has no day yet: farthing collect, or farthing backfill", err=True)
-    judgement = judge(table, back=days, provisional=[day for day in table.dates if is_filling(day, now)])
-    _say_learning(judgement.learning)
-    wanted = {figures.day for one in judgement.departures for figures in one.days}
-    actuals = _reported(app, metric, wanted, {one.leaf for one in judgement.departures})
-    found = incidents_of(judgement.departures, judgement.currency, actuals)
-    shown = [incident for incident in found if every or incident.is_open]
-    _show(shown, "no incident is open", as_json=as_json)
-    hidden = len(found) - len(shown)
+    looked = look(day, days)
+    _say_learning(looked.learning)
+    states = {one.id: state_of(one, day.decisions, day.today) for one in looked.incidents}
+    shown = [one for one in looked.incidents if every or (one.is_open and states[one.id].name != "resolved")]
+    _show(shown, "no incident is open", states, as_json=as_json)
+    hidden = len(looked.incidents) - len(shown)
     if hidden:
         click.echo(f"{several(hidden, 'incident')} over since; --all shows them", err=True)
     return 0
 
 
-def _reported(app: "App", metric: str, days: Iterable[date], leaves: set[Leaf]) -> dict[tuple[Leaf, date], Decimal]:
-    """Exact amounts, from the reports."""
-    from farthing.ledger.reports import Reports
-    from farthing.model import DailyReport
+def _decided(incident: str, action: "Action", by: str | None, note: str, until: datetime | None = None) -> int:
+    from farthing.judging.deciding import record
 
-    found: dict[tuple[Leaf, date], Decimal] = {}
-    for day, report in Reports(app.store).read_many(sorted(days)):
-        if isinstance(report, DailyReport):
-            found.update({(leaf, day): ZERO for leaf in leaves})
-            found.update(
-                {
-                    (charge.keys, day): report.amount(charge, metric)
-                    for charge in report.charges
-                    if charge.keys in leaves
-                }
-            )
-    return found
+    end = until.date() if until else None
+    decision = record(current_app(), incident, action, by=by or login(), note=note, until=end)
+    said = f" until {decision.until}" if decision.until else ""
+    click.echo(f"{decision.incident[:ID_LENGTH]}: {action}{said}, by {decision.by}", err=True)
+    return 0
+
+
+def login() -> str:
+    """Who is asking, as far as the system knows."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        raise UsageError("the system does not know your name: give it with --by") from None
+
+
+INCIDENT = click.argument("incident")
+BY = click.option("--by", metavar="NAME", help="Who decides this; by default your login.")
+NOTE = click.option("--note", default="", metavar="TEXT", help="Why, for those who read it later.")
+UNTIL = click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    metavar="DAY",
+    help="The UTC day on which it ends, not included.",
+)
+
+
+@command.command("ack")
+@INCIDENT
+@BY
+@NOTE
+def acknowledge(incident: str, by: str | None, note: str) -> int:
+    """Somebody is on it: it is not told again, however it grows."""
+    return _decided(incident, "acknowledge", by, note)
+
+
+@command.command("mute")
+@INCIDENT
+@UNTIL
+@BY
+@NOTE
+def mute(incident: str, until: datetime, by: str | None, note: str) -> int:
+    """Keep it quiet until a day."""
+    return _decided(incident, "mute", by, note, until)
+
+
+@command.command("resolve")
+@INCIDENT
+@BY
+@NOTE
+def resolve(incident: str, by: str | None, note: str) -> int:
+    """It is dealt with; a new day of it opens it again."""
+    return _decided(incident, "resolve", by, note)
+
+
+@command.command("not-an-anomaly")
+@INCIDENT
+@BY
+@NOTE
+def not_an_anomaly(incident: str, by: str | None, note: str) -> int:
+    """Such an excess is no news here: for 180 days nothing up to a quarter more is told."""
+    return _decided(incident, "not-an-anomaly", by, note)
+
+
+@command.command("expected")
+@INCIDENT
+@UNTIL
+@BY
+@NOTE
+def expected(incident: str, until: datetime, by: str | None, note: str) -> int:
+    """It is meant to be until a day: nothing up to a quarter more is told before it."""
+    return _decided(incident, "expected", by, note, until)
 
 
 def _merged(file: "SeriesFile") -> dict[tuple[Leaf, date], Decimal]:
@@ -168,8 +234,8 @@ def _line(incident: Incident) -> dict[str, Any]:
     }
 
 
-def _whole(incident: Incident) -> dict[str, Any]:
-    """An incident with all that is known of it."""
+def _whole(incident: Incident, state: "State | None") -> dict[str, Any]:
+    """An incident with all that is known of it; ``state`` is None in a series, where nobody decides anything."""
     parts = [
         {
             "ServiceName": part.service_name,
@@ -183,13 +249,17 @@ def _whole(incident: Incident) -> dict[str, Any]:
         }
         for part in incident.root_cause
     ]
+    decided = {}
+    if state is not None and state.by is not None:
+        decided = {"decided": {"by": state.by, "at": state.at, "until": state.until, "note": state.note}}
     told: dict[str, Any] = builtins(incident)
     for name in ("id", "is_open", "currency"):
         del told[name]
     return {
         **told,
         "incident": incident.id,
-        "state": "open" if incident.is_open else "resolved",
+        "state": state.name if state else "open" if incident.is_open else "resolved",
+        **decided,
         "BillingCurrency": incident.currency,
         "root_cause": parts,
     }
@@ -200,14 +270,21 @@ def _say_learning(leaves: int) -> None:
         click.echo(f"learning: {leaves:,} series with less than ten days of history", err=True)
 
 
-def _show(incidents: Sequence[Incident], nothing: str, *, as_json: bool) -> None:
+def _show(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, State]", *, as_json: bool) -> None:
     if as_json:
-        click.echo(pretty([_whole(incident) for incident in incidents]))
+        click.echo(pretty([_whole(incident, states.get(incident.id)) for incident in incidents]))
     else:
-        _table(incidents, nothing)
+        _table(incidents, nothing, states)
 
 
-def _table(incidents: Sequence[Incident], nothing: str) -> None:
+def _kind(incident: Incident, state: "State | None") -> str:
+    if state is not None and state.by is not None:
+        until = f" until {state.until}" if state.until and state.name == "muted" else ""
+        return f"{incident.kind}, {state.name}{until}"
+    return incident.kind if incident.is_open else f"{incident.kind}, over"
+
+
+def _table(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, State]") -> None:
     """For people: a row for each, then the sentence of the largest."""
     if not incidents:
         click.echo(nothing, err=True)
@@ -217,7 +294,8 @@ def _table(incidents: Sequence[Incident], nothing: str) -> None:
     rows = [
         (
             scope_text(incident.root_cause) + (f" and {incident.others} more" if incident.others else ""),
-            incident.kind if incident.is_open else f"{incident.kind}, over",
+            incident.id[:ID_LENGTH],
+            _kind(incident, states.get(incident.id)),
             incident.first_day.isoformat(),
             money(incident.actual, incident.currency),
             money(incident.expected, incident.currency),
@@ -226,6 +304,7 @@ def _table(incidents: Sequence[Incident], nothing: str) -> None:
         )
         for incident in incidents
     ]
-    console().print(table(("Root cause", "Kind", "Since", "Spent", "Expected", "Excess", "%"), 1, rows))
+    head = ("Root cause", "Incident", "Kind", "Since", "Spent", "Expected", "Excess", "%")
+    console().print(table(head, 4, rows))
     largest = max(incidents, key=lambda incident: abs(incident.excess))
     click.echo(largest.reason)

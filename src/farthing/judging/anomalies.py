@@ -4,6 +4,8 @@ from calendar import monthrange
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from farthing.judging.day import Day, exact_amounts
 from farthing.model import EXACT, Cause, KnownIncident, Scope, Signal, exact_difference, percent_of
 from farthing.signals.anomalies.detect import judge
@@ -15,27 +17,39 @@ KIND = "anomaly"
 RULE = "anomalies"
 
 
-def find(day: Day) -> list[Signal]:
-    """The incidents of the gathered day as signals, the largest first."""
+class Looked(msgspec.Struct, frozen=True):
+    """The incidents of a gathered day under the ids that they were told by, those of the largest excess first.
+
+    ``names`` are the accounts'; ``learning`` is how many series have too short a history.
+    """
+
+    incidents: tuple[Incident, ...] = ()
+    names: Mapping[str, str | None] = {}
+    learning: int = 0
+
+
+def look(day: Day, back: int) -> Looked:
+    """The incidents that were going on in the last ``back`` days up to the newest."""
     panel = day.panel
     if not panel.dates:
-        return []
-    judgement = judge(
-        panel,
-        back=max(1, (panel.dates[-1] - day.oldest_news).days + 1),
-        provisional=day.filling,
-        allowances=allowances_of(day.decisions),
-    )
+        return Looked()
+    judgement = judge(panel, back=back, provisional=day.filling, allowances=allowances_of(day.decisions))
     # Once to know of which days the exact amounts are needed: a report of a large organisation is megabytes.
     days = {incident.day for incident in incidents_of(judgement.departures, judgement.currency)}
     actuals, names = exact_amounts(day.store, day.metric, days, {one.leaf for one in judgement.departures})
-    found = incidents_of(judgement.departures, judgement.currency, actuals)
-    named = follow(found, known_incidents(day))
-    signals = [signal_of(incident, day.metric, names, quiet(incident, day.decisions, day)) for incident in named]
-    return sorted(
-        signals,
-        key=lambda signal: (-abs(exact_difference(signal.actual, signal.expected or Decimal(0))), signal.incident),
-    )
+    found = follow(incidents_of(judgement.departures, judgement.currency, actuals), known_incidents(day))
+    found.sort(key=lambda incident: (-abs(incident.excess), incident.id))
+    return Looked(tuple(found), names, judgement.learning)
+
+
+def find(day: Day) -> list[Signal]:
+    """The incidents of the gathered day as signals."""
+    newest = day.panel.dates[-1] if day.panel.dates else day.newest_day
+    looked = look(day, max(1, (newest - day.oldest_news).days + 1))
+    return [
+        signal_of(incident, day.metric, looked.names, quiet(incident, day.decisions, day))
+        for incident in looked.incidents
+    ]
 
 
 def known_incidents(day: Day) -> Collection[KnownIncident]:

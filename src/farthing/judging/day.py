@@ -36,11 +36,19 @@ class Day:
         now: the run's time, UTC.
         newest_day: the newest UTC day that the run has.
         told: the alerts of the last months, oldest first.
+        metric: what to look at; by default EffectiveCost, or BilledCost where nobody tells it.
     """
 
     def __init__(
-        self, settings: Settings, store: Store, now: datetime, newest_day: date, told: Sequence[Alert]
+        self,
+        settings: Settings,
+        store: Store,
+        now: datetime,
+        newest_day: date,
+        told: Sequence[Alert],
+        metric: str = EFFECTIVE_COST,
     ) -> None:
+        self._wanted = metric
         self.settings = settings
         self.store = store
         self.now = now
@@ -62,9 +70,9 @@ class Day:
     @cached_property
     def _window(self) -> tuple[str, Table]:
         series, since = Series(self.store), self.today - timedelta(days=MAX_DAYS)
-        table = series.load(EFFECTIVE_COST, self.today, since).daily
-        if table.leaves or not table.dates:
-            return EFFECTIVE_COST, table
+        table = series.load(self._wanted, self.today, since).daily
+        if table.leaves or not table.dates or self._wanted == BILLED_COST:
+            return self._wanted, table
         # A source need not tell it.
         return BILLED_COST, series.load(BILLED_COST, self.today, since).daily
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from farthing.errors import UsageError
+from farthing.model import KnownIncident
 from farthing.signals.anomalies.episode import Allowance
 from farthing.signals.incidents import Incident
 
@@ -67,7 +68,13 @@ class State(msgspec.Struct, frozen=True):
 
 
 def decide(
-    incident: Incident, action: Action, *, at: datetime, by: str, until: date | None = None, note: str = ""
+    incident: Incident | KnownIncident,
+    action: Action,
+    *,
+    at: datetime,
+    by: str,
+    until: date | None = None,
+    note: str = "",
 ) -> Decision:
     """The event of somebody's decision.
 
