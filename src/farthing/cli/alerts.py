@@ -182,9 +182,9 @@ def _show_replayed(replayed: "Replayed", period: Period, *, as_json: bool) -> in
         return 1 if replayed.problems else 0
     rows = [
         (
-            day.day.isoformat(),
             alert.rule + (" (again)" if alert.repeated else ""),
             str(alert.scope),
+            day.day.isoformat(),
             alert.about.isoformat(),
             money(alert.actual, alert.currency),
             f"{signed(alert.overage)} {alert.currency}",
@@ -193,7 +193,7 @@ def _show_replayed(replayed: "Replayed", period: Period, *, as_json: bool) -> in
         for alert in day.fired
     ]
     if rows:
-        table_console().print(table(("Run", "Rule", "Looks at", "Day", "Spent", "Over by"), 4, rows))
+        table_console().print(table(("Rule", "Looks at", "Run", "Day", "Spent", "Over by"), 2, rows))
     recorded = sum(len(day.recorded) for day in replayed.days)
     click.echo(
         f"{several(len(rows), 'alert')} in {several(len(replayed.days), 'daily run')}, {recorded} more only recorded; "

@@ -305,6 +305,6 @@ def _table(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, St
         for incident in incidents
     ]
     head = ("Root cause", "Incident", "Kind", "Since", "Spent", "Expected", "Excess", "%")
-    console().print(table(head, 4, rows))
+    console().print(table(head, 1, rows))
     largest = max(incidents, key=lambda incident: abs(incident.excess))
     click.echo(largest.reason)

@@ -134,8 +134,9 @@ class View:
         return etag
 
     def _is_known_event(self, key: str) -> bool:
+        # What somebody decides on the day of a run follows from its messages: it counts from the next day on.
         matched = _EVENT.fullmatch(key)
-        return matched is not None and matched[1] <= self.at.date().isoformat()
+        return matched is not None and matched[1] < self.at.date().isoformat()
 
 
 def _lenses(store: Store) -> list[str]:
