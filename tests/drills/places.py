@@ -36,6 +36,7 @@ TOMORROW = NOW + timedelta(days=1)
 
 RULES = f"""
 window_days = 7
+signals = ["thresholds"]
 [[thresholds]]
 name = "storage"
 service = "{S3}"
