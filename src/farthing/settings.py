@@ -240,7 +240,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_WINDOW_DAYS", "window_days", "window_days", _whole(3, 92), "How many days back each daily run asks again, because AWS restates days. A gap in the ledger widens it.", "14; until the 15th back to the first of the month before"),
     Setting("FARTHING_MAX_BILLED_REQUESTS", "max_billed_requests", "max_billed_requests", _whole(1, 10_000), "The most billed requests ($0.01 each) a daily run may make.", "10"),
     Setting("FARTHING_ALERT_MAX_AGE_DAYS", "alert_max_age_days", "alert_max_age_days", _whole(1, 92), "Days older than this are recorded as suppressed instead of alerted.", "7"),
-    Setting("FARTHING_SIGNALS", "signals", "signals", _several_of(*SIGNALS), "Which signals a daily run computes, separated by commas.", "all"),
+    Setting("FARTHING_SIGNALS", "signals", "signals", _several_of(*SIGNALS), f"Which signals a daily run computes, separated by commas: {', '.join(SIGNALS)}.", "all"),
     Setting("FARTHING_LENSES", "lenses", "lenses", _lenses, f"Further groupings of the bill to keep, separated by commas: {SPELLINGS}. Each is one more billed question a day; record-type lets thresholds see the day before credits."),
     Setting("FARTHING_DAILY_SUMMARY", "daily_summary", "daily_summary", _switch, "on: a message on quiet days too, with the newest day, the month to date and what moved.", "off"),
     Setting("FARTHING_ENGINE", "engine", "engine", _text, "What answers questions about imported exports: duckdb, athena, spark, or an engine that another package brings.", "duckdb"),

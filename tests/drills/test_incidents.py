@@ -4,6 +4,7 @@ import shutil
 import signal
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,7 +23,7 @@ STRIDE = 4
 """Every fourth step is struck, beginning at another one for each half of the drill."""
 
 
-def watched(drill) -> Path:
+def watched(drill: Any) -> Any:
     """Yesterday's ledger, where the signal has been computed and had nothing to tell."""
     home = drill.ledger("watched")
     (home / CONFIG_KEY).write_text('window_days = 7\nsignals = ["anomalies"]\n')
