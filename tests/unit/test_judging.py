@@ -321,8 +321,7 @@ def test_an_incident_that_is_gone_is_known_by_its_alert():
     watch.run()
     decision = decided(watch, "not-an-anomaly")
     assert [(about.service_name, about.sub_account_id) for about in decision.about] == [(EC2, PROD)]
-    key = next(key for key in watch.store.objects if key.startswith("cost_data/events/"))
-    assert key.startswith(f"cost_data/events/{TODAY}/decision-")
+    (key,) = (key for key in watch.store.objects if key.startswith(f"cost_data/events/{TODAY}/decision-"))
     assert json.loads(watch.store.objects[key])["schema"] == "farthing.decision/1"
 
 
@@ -342,15 +341,15 @@ def test_a_signal_that_fails_stops_neither_storing_nor_other_alerts_and_fails_th
         raise ZeroDivisionError("a bug")
 
     watch = Watch(steady(d1="400"), cost_threshold=Decimal(300))
-    monkeypatch.setattr(findings, "REGISTRY", {"budgets": broken, **findings.REGISTRY})
-    monkeypatch.setattr(findings, "KINDS", {"budgets": frozenset(["budget"]), **findings.KINDS})
-    watch.settings["signals"] = (*SIGNALS, "budgets")
+    monkeypatch.setattr(findings, "REGISTRY", {"broken": broken, **findings.REGISTRY})
+    monkeypatch.setattr(findings, "KINDS", {"broken": frozenset(), **findings.KINDS})
+    watch.settings["signals"] = (*SIGNALS, "broken")
     result = watch.run()
-    with pytest.raises(RunError, match=r"the signal 'budgets' failed \(ZeroDivisionError: a bug\)"):
+    with pytest.raises(RunError, match=r"the signal 'broken' failed \(ZeroDivisionError: a bug\)"):
         result.require_success()
     assert Reports(watch.store).read(ago(1)).total() == 460
     assert watch.slack.days == [[ago(1)]]
-    assert (result.record.stage, "budgets" in result.record.signals) == ("finished", False)
+    assert (result.record.stage, "broken" in result.record.signals) == ("finished", False)
 
 
 def test_a_series_that_is_damaged_is_made_anew():
