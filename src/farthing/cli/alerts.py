@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from farthing.settings import Settings
 
 
+LONGEST_PERIOD = timedelta(days=366)
+"""How long before the newest day that it is about an alert may be filed."""
+
+
 @click.group("alerts", short_help="The alerts so far; a test message; a replay of the past.")
 def command() -> None:
     """What was found, and who was told."""
@@ -34,7 +38,10 @@ def list_alerts(days: int, every: bool, as_json: bool) -> int:
     """List alerts, the newest day last."""
     app = current_app()
     outbox = Outbox(app.store, app.clock, sleep=time.sleep)
-    found = list(outbox.since(app.today - timedelta(days=days)))
+    start = app.today - timedelta(days=days)
+    # A year's budget is filed under the year's first day, whatever day its mark is passed on.
+    older = [alert for alert in outbox.readable_since(start - LONGEST_PERIOD) if alert.day < start <= alert.about]
+    found = sorted([*older, *outbox.since(start)], key=lambda alert: alert.about)
     if as_json:
         click.echo(pretty([{"state": alert.state, **builtins(alert)} for alert in found]))
         return 0
@@ -51,7 +58,7 @@ def list_alerts(days: int, every: bool, as_json: bool) -> int:
     for alert in shown:
         percent = "" if alert.overage_percent is None else f" ({alert.overage_percent:+,.1f} %)"
         table.add_row(
-            alert.day.isoformat(),
+            alert.about.isoformat(),
             Text(alert.rule),
             Text(str(alert.scope)),
             money(alert.actual, alert.currency),
@@ -129,9 +136,9 @@ def replay_alerts(start: datetime, end: datetime, config: str | None, wish: Deci
     app = current_app()
     if end <= start:
         raise UsageError(f"--to {end.date()} has to be after --from {start.date()}")
-    period = Period(start.date(), min(end.date(), app.today + timedelta(days=1)))
-    if not len(period):
+    if start.date() > app.today:
         raise UsageError(f"--from {start.date()} is still to come")
+    period = Period(start.date(), min(end.date(), app.today + timedelta(days=1)))
     settings = app.settings if config is None else _other(config)
     with progress("replaying", len(period)) as (_, on_day):
         shown = _within(period, on_day)
