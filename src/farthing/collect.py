@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from farthing.alerts.outbox import Outbox
+from farthing.budgeting import rules_of
 from farthing.errors import CorruptError, FarthingError, LedgerError, RequestCapError, RunError
 from farthing.judging import Judge
 from farthing.ledger.reports import Reports, Written, lens_prefix, require_same_source
@@ -289,6 +290,7 @@ def collect(
     Raises:
         FarthingError: the ledger cannot be used at all.
     """
+    rules_of(place.settings)  # a wrong budget stops the run before anything is asked
     now = place.clock()
     runs = Runs(place.store)
     before = [run for run in runs.of_invocation(invocation, now) if run.stage != "started"]

@@ -94,7 +94,7 @@ def test_an_incident_is_told_on_its_first_day_with_what_was_expected_and_why():
     assert alert.provisional
     assert [cause.excess for cause in alert.incident.root_cause] == [alert.actual - expected]
     assert f"400.00 USD on {ago(1)}" in alert.reason
-    assert result.record.signals == {"anomalies": 1, "thresholds": 0}
+    assert result.record.signals == {**dict.fromkeys(SIGNALS, 0), "anomalies": 1}
     assert (result.over, result.record.threshold_breaches, result.failures) == (False, 0, ())
 
 

@@ -54,8 +54,15 @@ class Day:
         self.now = now
         self.newest_day = newest_day
         self.told = told
+        self.month = date.min
+        """The first day of the month that ``month_end`` is about."""
         self.month_end: Estimate | None = None
-        """What all costs of the newest day's month are expected to come to, once that was worked out."""
+        """What all costs of the running month are expected to come to, once that was worked out."""
+        self.problems: list[str] = []
+        """What could not be judged; the run fails for it at its end."""
+        self.hints: list[str] = []
+        """What somebody should know of the settings."""
+        self._flags: dict[date, bool] = {}
 
     @property
     def today(self) -> date:
@@ -69,6 +76,15 @@ class Day:
 
     @cached_property
     def _window(self) -> tuple[str, Table]:
+        metric, table = self._loaded()
+        self._flags = dict(zip(table.dates, table.estimated, strict=True))
+        return metric, table
+
+    def release(self) -> None:
+        """Lets the panel go: the numbers of a large organisation are most of a small machine's memory."""
+        self.__dict__.pop("_window", None)
+
+    def _loaded(self) -> tuple[str, Table]:
         series, since = Series(self.store), self.today - timedelta(days=MAX_DAYS)
         table = series.load(self._wanted, self.today, since).daily
         if table.leaves or not table.dates or self._wanted == BILLED_COST:
@@ -103,8 +119,8 @@ class Day:
         return tuple(sorted((decision for _, decision in found), key=lambda one: one.at))
 
     def estimated(self, day: date) -> bool:
-        """Whether AWS marked a day of the panel Estimated; one that is not there counts so."""
-        return dict(zip(self.panel.dates, self.panel.estimated, strict=True)).get(day, True)
+        """Whether AWS marked a day Estimated; one that no panel had counts so."""
+        return self._flags.get(day, True)
 
 
 def exact_amounts(

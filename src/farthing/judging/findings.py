@@ -7,7 +7,7 @@ from datetime import date
 import msgspec
 
 from farthing.errors import FarthingError, RunError
-from farthing.judging import anomalies
+from farthing.judging import anomalies, budgets
 from farthing.judging.day import Day
 from farthing.model import Estimate, Signal
 
@@ -15,12 +15,21 @@ Find = Callable[[Day], Sequence[Signal]]
 
 REGISTRY: Mapping[str, Find] = {
     "anomalies": anomalies.find,
+    "budgets": budgets.find_budgets,
+    "credits": budgets.find_credits,
+    "restatement": budgets.find_restatements,
 }
 """What computes each signal of ``farthing.signals.SIGNALS``, in this order; a new one is a file beside this one and a
 line here. Thresholds are not among them: they look at every day of the run's window, not at the gathered day."""
 
+PANEL = frozenset({"anomalies"})
+"""Those that read the gathered day's panel; they come first, so that it can be let go."""
+
 KINDS: Mapping[str, frozenset[str]] = {
     "anomalies": frozenset({anomalies.KIND}),
+    "budgets": frozenset({budgets.BUDGET}),
+    "credits": frozenset({budgets.CREDITS}),
+    "restatement": frozenset({budgets.RESTATEMENT}),
 }
 """The kinds of alerts that come of each signal."""
 
@@ -80,9 +89,12 @@ def compute(day: Day, names: Sequence[str], log: logging.Logger, run_id: str) ->
     signals: list[Signal] = []
     counts: dict[str, int] = {}
     failures: list[FarthingError] = []
+    about = ("", "")
     for name, find in REGISTRY.items():
         if name not in names:
             continue
+        if name not in PANEL:
+            day.release()
         try:
             found = find(day)
         except Exception as error:
@@ -94,14 +106,19 @@ def compute(day: Day, names: Sequence[str], log: logging.Logger, run_id: str) ->
             continue
         counts[name] = len(found)
         signals += found
+        if day.month_end is not None and name in PANEL:
+            about = (day.currency, day.metric)
+    failures += [RunError(problem) for problem in day.problems]
+    for hint in day.hints:
+        log.warning(hint)
     return Findings(
         signals=tuple(signals),
         counts=counts,
         since=day.oldest_news,
         forecast=day.month_end,
-        month=day.newest_day.replace(day=1),
-        currency=day.currency if day.month_end is not None else "",
-        metric=day.metric if day.month_end is not None else "",
+        month=day.month,
+        currency=about[0],
+        metric=about[1],
         estimated={signal.day: day.estimated(signal.day) for signal in signals},
         failures=tuple(failures),
     )
