@@ -115,7 +115,7 @@ def _ledger(app: "App", days: int, metric: str, *, every: bool, as_json: bool) -
     day = gathered(app, metric)
     if not day.panel.dates:
         click.echo("the ledger has no day yet: farthing collect, or farthing backfill", err=True)
-    looked = look(day, days)
+    looked = look(day, days, every_day=True)
     _say_learning(looked.learning)
     states = {one.id: state_of(one, day.decisions, day.today) for one in looked.incidents}
     shown = [one for one in looked.incidents if every or (one.is_open and states[one.id].name != "resolved")]

@@ -28,14 +28,20 @@ class Looked(msgspec.Struct, frozen=True):
     learning: int = 0
 
 
-def look(day: Day, back: int) -> Looked:
-    """The incidents that were going on in the last ``back`` days up to the newest."""
+def look(day: Day, back: int, *, every_day: bool = False) -> Looked:
+    """The incidents that were going on in the last ``back`` days up to the newest.
+
+    Amounts of an incident's newest day are the reports' own; so are those of its earlier days with ``every_day``, else
+    they are as the series tell them: doubles, which are the reports' to fifteen digits.
+    """
     panel = day.panel
     if not panel.dates:
         return Looked()
     judgement = judge(panel, back=back, provisional=day.filling, allowances=allowances_of(day.decisions))
     # Once to know of which days the exact amounts are needed: a report of a large organisation is megabytes.
     days = {incident.day for incident in incidents_of(judgement.departures, judgement.currency)}
+    if every_day:
+        days |= {figures.day for one in judgement.departures for figures in one.days}
     actuals, names = exact_amounts(day.store, day.metric, days, {one.leaf for one in judgement.departures})
     found = follow(incidents_of(judgement.departures, judgement.currency, actuals), known_incidents(day))
     found.sort(key=lambda incident: (-abs(incident.excess), incident.id))
