@@ -15,21 +15,19 @@ import msgspec
 from farthing.alerts.outbox import Outbox
 from farthing.budgeting import rules_of
 from farthing.errors import CorruptError, FarthingError, LedgerError, RequestCapError, RunError
+from farthing.fetching import Asked, SeriesOfRun, fetch_and_store
 from farthing.judging import Judge
 from farthing.ledger.reports import Reports, Written, lens_prefix, require_same_source
 from farthing.ledger.runs import Runs
-from farthing.ledger.series import DayColumn, Leaf, Series, day_column
 from farthing.model import Alert, DailyReport, LensRun, Period, RunRecord
 from farthing.planning import Plan, plan_daily, plan_lenses
-from farthing.sources import CostSource, OnPage
+from farthing.sources import OnPage
 from farthing.sources.lenses import spelled
 from farthing.wording import several
 from farthing.workplace import Workplace
 
 NEW_SIGNAL_DAYS = 31
 """Days without a run that computed it, after which a signal begins anew: what it finds then is mostly no news."""
-
-OnWritten = Callable[[Written], None]
 
 
 def _quiet(*_: object) -> None:
@@ -75,97 +73,12 @@ class _Run:
         self._place.log.info(stage, extra={"run_id": self.record.id, "billed_requests": self.record.billed_requests})
 
 
-class Asked(msgspec.Struct):
-    """What one question brought so far, and what went wrong; filled while the question is under way.
-
-    ``whole`` tells that every page of the answer came.
-    """
-
-    whole: bool = False
-
-    billed_requests: int = 0
-    request_ids: tuple[str, ...] = ()
-    groups: int = 0
-    page_size_seen: int = 0
-    totals: dict[date, Decimal] = {}
-    written: list[date] = []
-    restated: list[date] = []
-    failures: list[FarthingError] = []
-
-    @property
-    def unchanged(self) -> int:
-        """Days that the ledger had like this already."""
-        return len(self.totals) - len(self.written) - len(self.restated)
-
-
-def fetch_and_store(
-    place: Workplace,
-    source: CostSource,
-    reports: Reports,
-    period: Period,
-    asked: Asked,
-    *,
-    max_requests: int,
-    on_page: OnPage,
-    on_written: OnWritten,
-) -> None:
-    """Asks one question and brings its reports up to the answer.
-
-    An answer that is not whole, or a stored report that cannot be read (it is left alone, the other days are stored),
-    is one of ``asked.failures``.
-
-    Raises:
-        FarthingError: nothing was answered, or the ledger cannot be written; days stored before stay.
-    """
-    answer = source.fetch(period, max_requests=max_requests, on_page=on_page)
-    asked.billed_requests = answer.billed_requests
-    asked.request_ids = tuple(answer.request_ids)
-    asked.groups = answer.groups
-    asked.page_size_seen = answer.page_size_seen
-    asked.whole = answer.failure is None
-    asked.failures += [answer.failure] if answer.failure else []
-    for fresh in answer.reports(place.clock()):
-        if fresh.date not in period:
-            continue
-        try:
-            written = reports.write(fresh, place.clock())
-        except CorruptError as error:
-            asked.failures.append(error)
-            continue
-        asked.totals[fresh.date] = fresh.total()
-        if written.outcome != "unchanged":
-            (asked.written if written.outcome == "written" else asked.restated).append(fresh.date)
-        on_written(written)
-    asked.failures += answer.refused
-
-
-class _SeriesOfRun:
-    """Brings the series up to the days of a run, month by month, so that a long history is never held at once."""
-
-    def __init__(self, place: Workplace) -> None:
-        self._series = Series(place.store)
-        self._leaves: dict[Leaf, Leaf] = {}
-        self._columns: list[DayColumn] = []
-
-    def take(self, written: Written) -> None:
-        """Takes in a day as it stands in the ledger now."""
-        day = written.report.date
-        if self._columns and self._columns[-1].day.replace(day=1) != day.replace(day=1):
-            self.flush()
-        self._columns.append(day_column(written.report, written.etag, self._leaves))
-
-    def flush(self) -> None:
-        """Writes what was taken in. It cannot fail: series are derived, and what they lack is made anew."""
-        self._series.update(self._columns)
-        self._columns = []
-
-
 def _ask_daily(
     place: Workplace, run: "_Run", period: Period, *, max_requests: int, on_page: OnPage, on_day: Callable[[date], None]
 ) -> Asked:
     """The daily question, noted in the run's record however it ends."""
     asked = Asked()
-    series = _SeriesOfRun(place)
+    series = SeriesOfRun(place)
 
     def on_written(written: Written) -> None:
         series.take(written)
