@@ -136,7 +136,9 @@ def test_the_schedule_starts_the_function_and_everything_arrives_where_it_belong
     assert len(days) >= 14
     assert days == [yesterday() - timedelta(days=ago) for ago in reversed(range(len(days)))]
     assert list(seen.below("cost_data/daily/")) == [f"cost_data/daily/{day}.json" for day in days]
-    assert validated == {"cost_data/daily/": len(days), "cost_data/alerts/": len(days), "cost_data/runs/": 1}
+    # Each day is over the threshold; what is unusual beside that is recorded too.
+    assert validated.pop("cost_data/alerts/") >= len(days)
+    assert validated == {"cost_data/daily/": len(days), "cost_data/runs/": 1}
     totals = {day: Decimal(report["totals"]["BilledCost"]) for day, report in seen.reports.items()}
     assert totals == deployed.true_totals(len(days))
 

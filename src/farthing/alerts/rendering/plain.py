@@ -30,7 +30,9 @@ def plain_text(alerts: Sequence[Alert], environment: str) -> str:
     ):
         if rows:
             lines += ["", f"{heading}:"]
-            lines += [f"  {row_line(row, newest.currency, shortened(row.name, NAME_LIMIT))}" for row in rows]
+            lines += [
+                f"  {row_line(row, newest.currency, shortened(row.name, NAME_LIMIT), basis(newest))}" for row in rows
+            ]
     if month_note(newest):
         lines += ["", month_note(newest)]
     if actions(newest):
@@ -45,6 +47,11 @@ ACT = "Known already, or meant to be?"
 def headings(alert: Alert) -> tuple[str, str]:
     """What the two breakdowns are called."""
     return ("By service" if alert.kind in (THRESHOLD, SUMMARY) else "Root cause"), "By account"
+
+
+def basis(alert: Alert) -> str:
+    """What the parts are compared with."""
+    return "usual" if alert.kind in (THRESHOLD, SUMMARY) else "expected"
 
 
 def on_day(alert: Alert) -> str:

@@ -98,18 +98,18 @@ def day_line(alert: Alert) -> str:
     )
 
 
-def row_line(row: BreakdownRow, currency: str, name: str) -> str:
-    """A part of the amount against its usual."""
+def row_line(row: BreakdownRow, currency: str, name: str, against: str = "usual") -> str:
+    """A part of the amount against its usual, or against what was expected of it."""
     text = f"{name}: {money(row.amount, currency)}"
     if row.change is None or row.usual is None:
         return f"{text} (no earlier weeks to compare with)"
     percent = percent_of(row.change, row.usual)
     if not row.change:
-        return f"{text} (as usual)"
+        return f"{text} (as {against})"
     if not row.usual:
         return f"{text} ({signed(row.change)}, new)"
     by = f", {percent:+,.1f} %" if percent is not None else ""
-    return f"{text} ({signed(row.change)}{by} against usual)"
+    return f"{text} ({signed(row.change)}{by} against {against})"
 
 
 def usual_note(alert: Alert) -> str:

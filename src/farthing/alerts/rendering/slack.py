@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from farthing.alerts.rendering.found import actions, found_fields, month_note
-from farthing.alerts.rendering.plain import ACT, headings, on_day, plain_text
+from farthing.alerts.rendering.plain import ACT, basis, headings, on_day, plain_text
 from farthing.alerts.rendering.sentences import (
     DAYS_LISTED,
     NAME_LIMIT,
@@ -63,7 +63,8 @@ def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
     for heading, rows in zip(headings(newest), (newest.services, newest.accounts), strict=True):
         if rows:
             lines = [
-                f"• {row_line(row, newest.currency, f'*{_escaped(shortened(row.name, NAME_LIMIT))}*')}" for row in rows
+                f"• {row_line(row, newest.currency, f'*{_escaped(shortened(row.name, NAME_LIMIT))}*', basis(newest))}"
+                for row in rows
             ]
             blocks.append(_section([f"*{heading}*{on_day(newest)}", *lines]))
     if month_note(newest):
