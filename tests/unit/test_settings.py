@@ -5,6 +5,7 @@ import pytest
 from farthing.app import webhook_in
 from farthing.errors import SettingsError
 from farthing.settings import LAMBDA_REQUIRED, SETTINGS, TABLES, Secret, Settings, load
+from farthing.signals import SIGNALS
 
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/plantedsecret"
 
@@ -114,3 +115,21 @@ def test_a_secret_is_a_url_or_json_with_one():
         with pytest.raises(SettingsError, match="the secret name") as caught:
             webhook_in(wrong, "name")
         assert "plantedsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "signals"),
+    [
+        ("all", SIGNALS),
+        ("anomalies", ("anomalies",)),
+        (" thresholds , budgets ", ("thresholds", "budgets")),
+        ("", SIGNALS),
+    ],
+)
+def test_signals_are_chosen_by_name(text, signals):
+    assert load({"FARTHING_SIGNALS": text}).signals == tuple(signals)
+
+
+def test_an_unknown_signal_is_refused_with_the_nearest():
+    with pytest.raises(SettingsError, match=r"FARTHING_SIGNALS must be one of thresholds, .*did you mean anomalies\?"):
+        load({"FARTHING_SIGNALS": "thresholds,anomalys"})
