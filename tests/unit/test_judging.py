@@ -186,6 +186,21 @@ def test_a_fall_is_not_told_while_its_day_still_fills_up():
     assert (alert.incident.rises, alert.provisional, alert.overage < 0) == (False, False, True)
 
 
+def test_a_rise_and_a_fall_in_one_account_are_two_alerts():
+    services = [f"service {letter}" for letter in "abcd"]
+    bill = {ago(age): {(service, PROD): "100" for service in services} for age in range(1, LONG + 1)}
+    watch = Watch(bill)
+    for ahead in range(4):
+        amounts = zip(services, ("300", "310", "20", "25"), strict=True)
+        watch.client.bill[ago(1 - ahead)] = {(service, PROD): amount for service, amount in amounts}
+        watch.run(days_later=1 if ahead else 0)
+    found = [alert for message in watch.slack.sent for alert in message]
+    assert sorted((alert.rule, alert.day, alert.scope.service_name) for alert in found) == [
+        ("anomalies", ago(1), None),
+        ("anomalies, falls", ago(1), None),
+    ]
+
+
 def test_an_unsent_alert_follows_its_incident_and_is_taken_back_when_that_is_gone():
     watch = Watch(steady(d1="400"))
     watch.slack.failing = DeliveryError("down", retryable=False)

@@ -15,6 +15,8 @@ from farthing.signals.incidents import Incident, follow, incidents_of
 
 KIND = "anomaly"
 RULE = "anomalies"
+FALLS = "anomalies, falls"
+"""The rule of what is below its expected: in one account a rise and a fall may begin on one day, and are two things."""
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ def signal_of(incident: Incident, metric: str, names: Mapping[str, str | None], 
     overage = exact_difference(incident.actual, threshold)
     return Signal(
         kind=KIND,
-        rule=RULE,
+        rule=RULE if incident.rises else FALLS,
         scope=scope_of(incident, names),
         day=incident.day,
         since=incident.first_day,
