@@ -27,7 +27,7 @@ SERVICE_METRICS = 10
 ALARMS = 7
 """Errors, duration, throttles, failed alerts, the heartbeat, and one for each of two queues of what was not handled."""
 
-OTHER_WRITES, OTHER_READS, LISTS, LISTS_A_LENS = 6, 40, 9, 35
+OTHER_WRITES, OTHER_READS, LISTS, LISTS_A_LENS = 12, 80, 26, 35
 """S3 requests of a run, besides one write and two reads for each day of its window; at most, counted on runs."""
 
 LOG_BYTES = 20_000

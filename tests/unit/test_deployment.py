@@ -20,6 +20,7 @@ from farthing.deployment import DAYS_PER_MONTH, PRICES, Deployment, lines, total
 from farthing.ledger.runs import Runs
 from farthing.model import Period, RunRecord, Source, exact_sum
 from farthing.settings import Settings
+from farthing.signals import SIGNALS
 
 TERRAFORM = Path(__file__).parents[2] / "terraform" / "modules"
 
@@ -130,12 +131,18 @@ def test_a_run_makes_no_more_requests_than_are_priced():
 
     for lenses in ((), ("region", "record-type")):
         store = Counting()
-        for amount in ("90", "91"):  # the second run finds every day restated
+        for amount in ("90", "90.01"):  # the second run finds every day restated, by too little to be told
             store.writes.clear()
             store.reads = store.lists = 0
             bill = flat(amount=amount)
             place = workplace(
-                FakeCostExplorer(bill), store, RecordingChannel(), cost_threshold=Decimal(100), lenses=lenses
+                FakeCostExplorer(bill),
+                store,
+                RecordingChannel(),
+                cost_threshold=Decimal(100),
+                lenses=lenses,
+                signals=SIGNALS,
+                budgets=({"name": "all", "amount": 5000},),
             )
             record = collect(place, invocation=amount).record
             days = len(record.days_written + record.days_restated)
@@ -187,7 +194,7 @@ def test_the_table_fits_a_terminal_and_ends_in_the_sum(priced, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     shown = priced()
     assert all(len(line) <= 80 for line in shown.splitlines())
-    assert re.search(r"^ +a month +4\.63 +0\.71 *$", shown, re.MULTILINE)
+    assert re.search(r"^ +a month +4\.63 +0\.72 *$", shown, re.MULTILINE)
     assert re.search(r"Cost Explorer, requests +30\.44 request x 0\.01 +0\.30 +0\.30", shown)
     assert "no run on a bucket tells" in shown
 

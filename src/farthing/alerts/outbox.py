@@ -7,7 +7,6 @@ sends. What failed is tried again by the next run.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -96,7 +95,7 @@ class Outbox:
             return False
         return True
 
-    def refresh(self, alert: Alert, *, quieted: bool = False) -> None:
+    def refresh(self, alert: Alert, *, quieted: bool = False) -> Alert | None:
         """Brings an alert that nobody was sent yet up to the figures of now; what was sent stays as it was sent.
 
         One that was withdrawn is found again, one that was muted or told with another may have to be told after all,
@@ -105,25 +104,31 @@ class Outbox:
         Args:
             alert: as it would be made now.
             quieted: somebody decided meanwhile that nobody is to be told, or another message tells it: it is not sent.
+
+        Returns:
+            The alert as it stands then, None where there is none that can be read.
         """
         try:
             opened = self._open(key_of(alert.day, alert.id))
         except CorruptError:
-            return  # the drain says it
+            return None  # the drain says it
         if opened is None:
-            return
+            return None
         before = opened.alert
         now = self._clock()
         if all(_to_start_anew(delivery, now) for delivery in before.deliveries.values()):
             if _reasons(before) == _reasons(alert):
-                return
-            created_at = min(before.created_at, alert.created_at)
-            self._replace_quietly(msgspec.structs.replace(alert, created_at=created_at), opened.etag)
+                return before
+            kept = msgspec.structs.replace(alert, created_at=min(before.created_at, alert.created_at))
         elif _unsent(before):
             deliveries = alert.deliveries if quieted else before.deliveries
             kept = msgspec.structs.replace(alert, deliveries=deliveries, created_at=before.created_at)
-            if kept != before:
-                self._replace_quietly(kept, opened.etag)
+        else:
+            return before
+        if kept != before and not self._replace_quietly(kept, opened.etag):
+            opened = self._open(key_of(alert.day, alert.id))
+            return opened.alert if opened else None
+        return kept
 
     def withdraw(
         self, since: date, obsolete: Callable[[Alert], bool], found: set[str], superseded: set[str], run_id: str
@@ -145,9 +150,13 @@ class Outbox:
             deliveries = dict.fromkeys(opened.alert.deliveries, now)
             self._replace_quietly(msgspec.structs.replace(opened.alert, deliveries=deliveries), opened.etag)
 
-    def _replace_quietly(self, alert: Alert, etag: str) -> None:
-        with suppress(ConflictError):  # another run has just claimed it: then it is being sent
+    def _replace_quietly(self, alert: Alert, etag: str) -> bool:
+        """Whether it was replaced; if not, another run has just claimed it: then it is being sent."""
+        try:
             self._store.replace(key_of(alert.day, alert.id), encode_alert(alert), etag)
+        except ConflictError:
+            return False
+        return True
 
     def read(self, day: date, id_: str) -> Alert | None:
         """An alert, None if the ledger has none of this id."""

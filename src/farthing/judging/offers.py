@@ -44,10 +44,11 @@ class Offers:
             Whether it is new.
         """
         self.found.add(alert.id)
+        # What was sent stays as it was sent: it may say less than this run knows.
         if before is not None:
-            self.outbox.refresh(alert, quieted=quieted)
-        if before is not None or not self.outbox.offer(alert):
-            # What was sent stays as it was sent: it may say less than this run knows.
+            self.offered += filter(None, [self.outbox.refresh(alert, quieted=quieted)])
+            return False
+        if not self.outbox.offer(alert):
             self.offered += filter(None, [readable(lambda: self.outbox.read(alert.day, alert.id))])
             return False
         self.offered.append(alert)
