@@ -101,13 +101,23 @@ def known_growth(store: Store, metric: str, now: datetime) -> dict[date, float]:
     return {day: factor for day, factor in growth_of(store, now, metric=metric).items() if factor != TYPICAL_GROWTH}
 
 
-def keep(store: Store, metric: str, told: Outlook, now: datetime, *, growth: Mapping[date, float] = COMPLETE) -> bool:
+def keep(
+    store: Store,
+    metric: str,
+    told: Outlook,
+    now: datetime,
+    *,
+    growth: Mapping[date, float] = COMPLETE,
+    table: Table | None = None,
+) -> bool:
     """Keeps a forecast by service as an event, once for a day and metric; False if the ledger has one already.
+
+    ``table`` is what it was made from, where somebody has it already.
 
     Raises:
         LedgerError: the ledger cannot be read or written.
     """
-    table = _daily(store, metric, told.as_of)
+    table = table or _daily(store, metric, told.as_of)
     periods = sorted({row.period for row in told.rows})
     baselines = naive(table, told.as_of, periods, growth=growth, without=_unsettled(table, now, growth))
     return _events(store).append(told.as_of, kept(told, metric, baselines), identity=[told.as_of.isoformat(), metric])

@@ -1,12 +1,16 @@
-"""Budgets, credits and restatements in the daily run, over the same ledger as incidents."""
+"""Budgets, credits, restatements and the forecast in the daily run, over the same ledger as incidents."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from tests.fakes import DEV, EC2, NOW, PROD, S3, TODAY, ago
 from tests.unit.test_judging import Watch, steady
 
+from farthing.alerts.rendering import plain_text
 from farthing.errors import SettingsError
+from farthing.forecasting import KIND, SCHEMA, Kept
+from farthing.ledger.events import Events
 from farthing.model import Period
 from farthing.replaying import replay
 
@@ -66,6 +70,35 @@ def test_a_settled_day_that_changes_is_told_once():
     watch.run()
     watch.run()
     assert [(kind, day) for kind, _, day in sent(watch)] == [("restatement", ago(4))]
+
+
+def test_messages_say_what_the_month_will_come_to_with_and_without_the_incident():
+    watch = Watch(steady(days=80, d1="400"))
+    watch.run()
+    ((alert,),) = watch.slack.sent
+    assert alert.forecast.lo80 <= alert.forecast.mean <= alert.forecast.hi80
+    # 160 a day and the one day of 300 more; the forecast may think that some of it goes on.
+    assert 160 * 30 + 300 <= alert.forecast.mean <= 160 * 30 + 300 * 8
+    assert alert.forecast_metric == "EffectiveCost"
+    text = plain_text([alert], "prod")
+    assert "All of November 2026 (EffectiveCost) is expected to come to" in text
+    assert "without this, which makes" in text
+
+
+def test_a_threshold_says_the_month_too():
+    watch = Watch(steady(days=80), cost_threshold=Decimal(150))
+    watch.run()
+    ((alert,),) = watch.slack.sent
+    assert (alert.kind, alert.incident, alert.month_end) == ("threshold", None, None)
+    assert "All of November 2026 (EffectiveCost) is expected to come to" in plain_text([alert], "prod")
+
+
+def test_a_forecast_is_kept_once_a_day():
+    watch = Watch(steady(days=80))
+    for _ in range(2):
+        watch.run()
+    kept = [event for day, event in Events(watch.store, KIND, SCHEMA, Kept).since(ago(1)) if day == TODAY]
+    assert [event.as_of for event in kept] == [TODAY]
 
 
 def test_a_replay_tells_marks_and_restatements_too():

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from farthing.judging.day import Day, exact_amounts
-from farthing.model import EXACT, Cause, KnownIncident, Scope, Signal, exact_difference, percent_of
+from farthing.model import EXACT, Cause, KnownIncident, Scope, Signal, exact_difference, exact_sum, percent_of
 from farthing.signals.anomalies.detect import judge
 from farthing.signals.anomalies.limits import SPIKE
 from farthing.signals.feedback import Decision, allowances_of, state_of
@@ -136,10 +136,7 @@ def by_month_end(incident: Incident) -> Decimal:
     """
     day = incident.day
     days = monthrange(day.year, day.month)[1]
-    if incident.raised_day.replace(day=1) == day.replace(day=1):
-        so_far = incident.excess_so_far
-    else:
-        so_far = EXACT.multiply(incident.excess, Decimal(day.day))
+    so_far = exact_sum(daily.excess for daily in incident.by_day if daily.day.replace(day=1) == day.replace(day=1))
     if incident.kind == SPIKE or not incident.is_open:
         return so_far
     return EXACT.add(so_far, EXACT.multiply(incident.excess, Decimal(days - day.day)))

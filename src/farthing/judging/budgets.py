@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from farthing.budget_forecasts import forecasts_of, installed_estimator
+from farthing.budget_forecasts import forecasts_of
 from farthing.budgeting import credit_standing, restated, rules_of, standings
 from farthing.judging.day import Day
 from farthing.model import Signal
@@ -12,6 +12,7 @@ from farthing.signals.budget_marks import KIND as BUDGET
 from farthing.signals.budget_marks import crossings
 from farthing.signals.credit_warnings import KIND as CREDITS
 from farthing.signals.credit_warnings import warnings
+from farthing.signals.forecast import estimate
 from farthing.signals.restatement import KIND as RESTATEMENT
 from farthing.signals.restatement import signal_of
 
@@ -24,8 +25,7 @@ __all__ = ["BUDGET", "CREDITS", "RESTATEMENT", "find_budgets", "find_credits", "
 def find_budgets(day: Day) -> list[Signal]:
     """The marks that budgets have passed, on what was spent and on what is expected."""
     rules = rules_of(day.settings)
-    estimate = installed_estimator()
-    forecasts = forecasts_of(day.store, day.now, estimate) if estimate is not None else None
+    forecasts = forecasts_of(day.store, day.now, estimate)
     standing = standings(day.store, rules.budgets, day.now, back=True, forecasts=forecasts)
     day.problems += standing.problems
     return [

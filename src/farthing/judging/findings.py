@@ -7,7 +7,7 @@ from datetime import date
 import msgspec
 
 from farthing.errors import FarthingError, RunError
-from farthing.judging import anomalies, budgets
+from farthing.judging import anomalies, budgets, forecast
 from farthing.judging.day import Day
 from farthing.model import Estimate, Signal
 
@@ -15,6 +15,7 @@ Find = Callable[[Day], Sequence[Signal]]
 
 REGISTRY: Mapping[str, Find] = {
     "anomalies": anomalies.find,
+    "forecast": forecast.find,
     "budgets": budgets.find_budgets,
     "credits": budgets.find_credits,
     "restatement": budgets.find_restatements,
@@ -22,11 +23,12 @@ REGISTRY: Mapping[str, Find] = {
 """What computes each signal of ``farthing.signals.SIGNALS``, in this order; a new one is a file beside this one and a
 line here. Thresholds are not among them: they look at every day of the run's window, not at the gathered day."""
 
-PANEL = frozenset({"anomalies"})
+PANEL = frozenset({"anomalies", "forecast"})
 """Those that read the gathered day's panel; they come first, so that it can be let go."""
 
 KINDS: Mapping[str, frozenset[str]] = {
     "anomalies": frozenset({anomalies.KIND}),
+    "forecast": frozenset(),
     "budgets": frozenset({budgets.BUDGET}),
     "credits": frozenset({budgets.CREDITS}),
     "restatement": frozenset({budgets.RESTATEMENT}),

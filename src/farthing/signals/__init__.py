@@ -3,4 +3,4 @@
 :data:`SIGNALS` names those that a daily run computes; ``farthing.judging.findings`` has a function for each.
 """
 
-SIGNALS = ("thresholds", "anomalies", "budgets", "credits", "restatement")
+SIGNALS = ("thresholds", "anomalies", "forecast", "budgets", "credits", "restatement")
