@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench import queries
 from bench.daily_run import Measured, measure
@@ -29,6 +29,9 @@ GOALS = {"parquet": 1.25, "csv": 1.5}
 
 FORMS = {"parquet": "Parquet", "csv": "CSV"}
 GOAL_MB = 2048
+LARGE = 10_000_000
+"""Rows from which on an import is measured once."""
+
 PANDAS_ROWS = 1_000_000
 """pandas holds a whole file in memory: 10 million rows of it are more than most laptops have."""
 
@@ -126,34 +129,76 @@ def growth(found: Sequence[Imported], outside: Outside) -> str:
     return outside.run(PLOTS, ["lines"], json.dumps(given))
 
 
+class Figures(NamedTuple):
+    """What was measured so far, in the order of the page."""
+
+    imports: list[Imported]
+    questions: dict[int, list[queries.Timed]]
+
+
+def kept(file: Path | None) -> Figures:
+    """What an earlier, interrupted or partial run measured."""
+    found = Figures([], {})
+    for line in file.read_text().splitlines() if file and file.exists() else ():
+        told = json.loads(line)
+        if "questions" in told:
+            found.questions[told["rows"]] = [queries.Timed(*one) for one in told["questions"]]
+        else:
+            measured = [one and Measured(*one) for one in told["imported"]]
+            found.imports.append(Imported(told["rows"], told["form"], *measured))
+    return found
+
+
+def keep(file: Path | None, told: dict[str, Any]) -> None:
+    """Adds a line to that file."""
+    if file:
+        with file.open("a") as lines:
+            lines.write(json.dumps(told) + "\n")
+
+
+def run(figures: Figures, sizes: Sequence[tuple[int, str]], rounds: int, file: Path | None) -> None:
+    """Measures what is not there yet; the largest exports once."""
+    for rows, form in sizes:
+        times = rounds if rows < LARGE else 1
+        with tempfile.TemporaryDirectory(prefix="farthing-bench-", dir=os.environ.get("FARTHING_BENCH_DIR")) as made:
+            if (rows, form) not in {(one.rows, one.form) for one in figures.imports}:
+                one = imported(rows, form, times, Path(made))
+                figures.imports.append(one)
+                keep(file, {"rows": rows, "form": form, "imported": [one.copy, one.farthing, one.pandas]})
+                print(imports_table([one]), flush=True)
+            if form == "parquet" and rows not in figures.questions:
+                figures.questions[rows] = asked(rows, max(3, times), Path(made))
+                keep(file, {"rows": rows, "questions": figures.questions[rows]})
+                print(questions_table(rows, figures.questions[rows]), flush=True)
+
+
+def questions_table(rows: int, timed: Sequence[queries.Timed]) -> str:
+    """Markdown, with its heading."""
+    return f"### {rows:,} rows\n\n{table(queries.HEAD, map(queries.cells, timed))}"
+
+
 def main() -> None:
     """Runs and prints; `--docs` writes the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.large", description=__doc__)
     parser.add_argument("--sizes", help="for instance 1000000:parquet,1000000:csv; default: all of the page")
     parser.add_argument("--rounds", type=int, default=3, help="of sizes below 10 million rows; larger ones: once")
+    parser.add_argument("--keep", type=Path, help="a file of what was measured: what it has is not measured again")
     parser.add_argument("--docs", action="store_true", help=f"writes the tables into {PAGE}, and the picture")
     arguments = parser.parse_args()
     sizes: Sequence[tuple[int, str]] = SIZES
     if arguments.sizes:
         parts = [text.partition(":") for text in arguments.sizes.split(",")]
         sizes = tuple((int(size), form or "parquet") for size, _, form in parts)
-    found, questions = [], []
-    for rows, form in sizes:
-        rounds = arguments.rounds if rows < 10_000_000 else 1
-        with tempfile.TemporaryDirectory(prefix="farthing-bench-", dir=os.environ.get("FARTHING_BENCH_DIR")) as made:
-            found.append(imported(rows, form, rounds, Path(made)))
-            print(imports_table(found[-1:]), flush=True)
-            if form == "parquet":
-                timed = table(queries.HEAD, map(queries.cells, asked(rows, max(3, rounds), Path(made))))
-                questions.append(f"### {rows:,} rows\n\n{timed}")
-                print(questions[-1], flush=True)
-    print(verdict(found))
+    figures = kept(arguments.keep)
+    run(figures, sizes, arguments.rounds, arguments.keep)
+    print(verdict(figures.imports))
     if arguments.docs:
-        put(PAGE, "Imports", f"{imports_table(found)}\n\n{verdict(found)}")
-        put(PAGE, "Questions", "\n\n".join(questions))
+        put(PAGE, "Imports", f"{imports_table(figures.imports)}\n\n{verdict(figures.imports)}")
+        put(PAGE, "Questions", "\n\n".join(questions_table(*one) for one in figures.questions.items()))
         outside = Outside(PYTHON)
         if not outside.missing:
-            put(PAGE, "Growth", picture(PAGE, "exports-growth.svg", "Time and memory by rows", growth(found, outside)))
+            drawn = growth(figures.imports, outside)
+            put(PAGE, "Growth", picture(PAGE, "exports-growth.svg", "Time and memory by rows", drawn))
 
 
 if __name__ == "__main__":

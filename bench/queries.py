@@ -35,6 +35,9 @@ Answer = tuple[int, Decimal]
 GOAL_RATIO, GOAL_SECONDS = 1.2, 0.03
 """The goal: this many times the reference's time, and this much."""
 
+PANDAS_ROWS = 10_000_000
+"""pandas takes a minute for a question of this many rows; of more it is not asked."""
+
 NOW = datetime(2027, 2, 1, tzinfo=UTC)
 
 PANDAS = """
@@ -159,7 +162,7 @@ def measured(rows: int, home: Path, rounds: int) -> list[Timed]:
     asked = questions(2026, months_of(rows))
     files = [str(path) for one in exports_of(app).slices() for path in exports_of(app).paths(one)]
     source = f"read_parquet([{', '.join(repr(file) for file in files)}], hive_partitioning=false)"
-    beside = _with_pandas(files, asked, rounds)
+    beside = _with_pandas(files, asked, rounds) if rows <= PANDAS_ROWS else {}
     found = []
     for question in asked:
         sql, place = question.sql.format(files=source), len(question.query.group_by)
