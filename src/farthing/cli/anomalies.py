@@ -289,14 +289,15 @@ def _table(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, St
     if not incidents:
         click.echo(nothing, err=True)
         return
-    from farthing.cli._tables import console, table
+    from farthing.cli._tables import Cell, console, table
 
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
-            scope_text(incident.root_cause) + (f" and {incident.others} more" if incident.others else ""),
-            incident.id[:ID_LENGTH],
-            _kind(incident, states.get(incident.id)),
-            incident.first_day.isoformat(),
+            (
+                scope_text(incident.root_cause) + (f" and {incident.others} more" if incident.others else ""),
+                incident.id[:ID_LENGTH],
+            ),
+            (_kind(incident, states.get(incident.id)), f"since {incident.first_day.isoformat()}"),
             money(incident.actual, incident.currency),
             money(incident.expected, incident.currency),
             signed(incident.excess),
@@ -304,7 +305,6 @@ def _table(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, St
         )
         for incident in incidents
     ]
-    head = ("Root cause", "Incident", "Kind", "Since", "Spent", "Expected", "Excess", "%")
-    console().print(table(head, 1, rows))
+    console().print(table(("Root cause, incident", "Kind", "Spent", "Expected", "Excess", "%"), 2, rows))
     largest = max(incidents, key=lambda incident: abs(incident.excess))
     click.echo(largest.reason)

@@ -175,6 +175,18 @@ def test_a_table_for_people(farthing, tmp_path):
     assert quiet == (0, "", "no incident is open\n")
 
 
+def test_a_narrow_terminal_shows_the_root_cause_and_every_figure(farthing, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "Amazon Elastic Compute Cloud - Compute"
+    file = write(tmp_path / "a.csv", {(name, "111122223333", ""): plus(usage(120), {DAY: 12345.0})})
+    code, out, _ = farthing("--series", file, "--all")
+    assert code == 0
+    table = out[: out.index(f"{name} in 1111")].splitlines()
+    assert max(map(len, table)) <= 80
+    assert all(word in out for word in ("Amazon Elastic", "111122223333", "spike", str(DAY), "USD", "%"))
+    assert re.search(r"\+\d+,\d{3}\.\d\d", out)
+
+
 def test_what_is_learning_is_said(farthing, tmp_path):
     path = write(tmp_path / "a.csv", {("EC2", "1", ""): usage(9)})
 
