@@ -3,6 +3,8 @@
 import { Explorer } from "./explorer.js";
 import { Source } from "./source.js";
 import { follow } from "./follow.js";
+import { overview } from "./overview.js";
+import { Why } from "./why.js";
 import { pages } from "./pages.js";
 
 const source = new Source();
@@ -11,6 +13,8 @@ const single = document.body.dataset.single === "yes";
 function start() {
   for (const root of document.querySelectorAll("[data-page]")) {
     const name = root.dataset.page;
+    if (name === "overview") overview(root);
+    if (name === "why") new Why(root, source, single ? name : "").start();
     if (name === "explorer") new Explorer(root, source, single ? name : "").start();
   }
   if (single) pages();

@@ -58,6 +58,12 @@ export function addMetrics(cube, document) {
 export const dimOf = (cube, column) => cube.dims.findIndex((dim) => dim.column === column);
 
 const NAMELESS = { Tags: "(untagged)", x_CostCategories: "(uncategorised)" };
+// The name alone, and beside it the id that it stands for.
+export function nameAndId(dim, place) {
+  const value = dim.values[place], name = value !== null && dim.names && dim.names[value];
+  return name ? [name, value] : [nameOf(dim, place), ""];
+}
+
 export function nameOf(dim, place) {
   const value = dim.values[place];
   if (value === null) return NAMELESS[dim.column.split("/")[0]] || "(no name)";

@@ -5,17 +5,16 @@ import * as state from "./state.js";
 import { announce, download, h } from "./dom.js";
 import { Chart } from "./chart.js";
 import { assign, SLOTS } from "./colours.js";
-import { dimOf, nameOf, regroup } from "./cube.js";
+import { dimOf, nameAndId, regroup } from "./cube.js";
 import { cents, plain, share, toNumber } from "./money.js";
 import { drawSeries } from "./series.js";
 import { FilterPanel } from "./filters.js";
 import { choose, fields } from "./controls.js";
+import { crumbs } from "./crumbs.js";
+import { csvOf } from "./csv.js";
+import { filtersOf, nextColumn, putFilters } from "./filtering.js";
+import { PeriodDialog, PRESETS, span } from "./periods.js";
 
-const PRESETS = [
-  ["7d", "Last 7 days"], ["30d", "Last 30 days"], ["90d", "Last 90 days"], ["mtd", "This month"],
-  ["last-month", "Last month"], ["3m", "Last 3 months"], ["12m", "Last 12 months"], ["ytd", "This year"],
-];
-const DRILL = ["ServiceName", "SubAccountId"];
 const ROWS = 20;
 const TOPS = ["5", "9", "all"];
 
@@ -39,7 +38,8 @@ export class Explorer {
     try {
       const cube = await this.source.base();
       if (!cube.cells.length) return this.say("empty");
-      this.controls(cube);
+      Object.assign(defaults, this.source.meta.initial || {});
+      this.controls();
       await this.render();
     } catch (error) {
       this.say("error", error.message);
@@ -54,14 +54,8 @@ export class Explorer {
   get() {
     const params = state.read();
     const now = Object.fromEntries(Object.entries(defaults).map(([key, value]) => [key, params.get(key) ?? value]));
-    now.filters = [];
-    for (const [key, value] of params) {
-      const [kind, column] = [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)];
-      if ((kind === "is" || kind === "not") && column) now.filters.push({ column, value, exclude: kind === "not" });
-    }
-    const range = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(now.period);
-    const span = range ? [days.parse(range[1]), days.parse(range[2])] : days.preset(now.period, this.source.cube.today);
-    [now.from, now.to] = span && span[0] !== null && span[1] !== null && span[0] < span[1] ? span : days.preset(defaults.period, this.source.cube.today);
+    now.filters = filtersOf(params);
+    [now.from, now.to] = span(now.period, this.source.cube.today) || span(defaults.period, this.source.cube.today);
     now.grain = now.grain || (now.to - now.from > 190 ? "month" : now.to - now.from > 92 ? "week" : "day");
     return now;
   }
@@ -69,63 +63,42 @@ export class Explorer {
   set(changes, replace = false) {
     const params = state.read();
     for (const [key, value] of Object.entries(changes)) {
-      if (key === "filters") {
-        [...params.keys()].filter((one) => /^(is|not)\./.test(one)).forEach((one) => params.delete(one));
-        value.forEach((one) => params.append(`${one.exclude ? "not" : "is"}.${one.column}`, one.value));
-      } else if (value === defaults[key] || value === null) params.delete(key);
+      if (key === "filters") putFilters(params, value);
+      else if (value === defaults[key] || value === null) params.delete(key);
       else params.set(key, value);
     }
     state.write(params, this.page, replace);
     return this.render();
   }
 
-  controls(cube) {
-    const metrics = this.source.meta.metrics || [...cube.metrics].map(([value, one]) => ({ value, label: one.label }));
-    const columns = this.source.meta.columns || cube.dims.map((dim) => ({ value: dim.column, label: dim.label }));
+  controls() {
+    const metrics = this.source.metrics();
+    const columns = this.source.columns();
     this.columns = columns;
     fields(this.find("controls"), {
-      period: choose("Period", [...PRESETS, ["custom", "Custom…"]], (value) => (value === "custom" ? this.custom() : this.set({ period: value }))),
+      period: choose("Period", [...PRESETS, ["custom", "Custom…"]], (value) => this.choosePeriod("period", value)),
       by: choose("Group by", columns.map((one) => [one.value, one.label]), (value) => this.set({ by: value })),
       grain: choose("Each", [["day", "Day"], ["week", "Week"], ["month", "Month"]], (value) => this.set({ grain: value })),
       chart: choose("Chart", [["area", "Area"], ["bar", "Bars"], ["line", "Lines"], ["none", "Table only"]], (value) => this.set({ chart: value })),
       metric: choose("Cost", metrics.map((one) => [one.value, one.label]), (value) => this.set({ metric: value })),
-      compare: choose("Compare with", [["", "Nothing"], ["previous", "Previous period"], ["custom", "Another period…"]], (value) => (value === "custom" ? this.custom(true) : this.set({ compare: value }))),
+      compare: choose("Compare with", [["", "Nothing"], ["previous", "Previous period"], ["custom", "Another period…"]], (value) => this.choosePeriod("compare", value)),
       top: choose("Show", TOPS.map((one) => [one, one === "all" ? "All" : `Top ${one}`]), (value) => this.set({ top: value })),
     });
     this.panel = new FilterPanel(this.find("filter-panel"), this.find("filter-button"), (filters) => this.set({ filters }));
     this.find("csv").addEventListener("click", () => this.csv());
     this.find("png").addEventListener("click", () => this.chart && download(`farthing-${this.told.now.by}.png`, this.chart.png()));
-    const dialog = this.find("custom");
-    dialog.addEventListener("close", () => this.customDone(dialog));
-    this.find("custom-cancel").addEventListener("click", () => dialog.close("cancel"));
-    dialog.querySelector("form").addEventListener("submit", () => (dialog.returnValue = "ok"));
+    this.dialog = new PeriodDialog(this.find("custom"), this.source.bounds());
   }
 
-  custom(comparing = false) {
-    const now = this.get(), dialog = this.find("custom"), cube = this.source.cube;
-    this.comparing = comparing;
-    dialog.querySelector("h2").textContent = comparing ? "Compare with" : "Period";
-    const [from, to] = comparing ? this.against(now) || days.previous(now.from, now.to) : [now.from, now.to];
-    const [first, last] = dialog.querySelectorAll("input");
-    const low = this.source.meta.start || days.iso(cube.start);
-    [first.min, first.max, last.min, last.max] = [low, days.iso(cube.end - 1), low, days.iso(cube.end - 1)];
-    first.value = days.iso(from);
-    last.value = days.iso(to - 1);
-    dialog.showModal();
-  }
-
-  customDone(dialog) {
-    const [first, last] = [...dialog.querySelectorAll("input")].map((one) => days.parse(one.value));
-    if (dialog.returnValue !== "ok" || first === null || last === null) return this.render();
-    const text = `${days.iso(Math.min(first, last))}..${days.iso(Math.max(first, last) + 1)}`;
-    dialog.returnValue = "";
-    return this.set(this.comparing ? { compare: text } : { period: text });
+  choosePeriod(key, value) {
+    if (value !== "custom") return this.set({ [key]: value });
+    const now = this.get();
+    const current = key === "period" ? [now.from, now.to] : this.against(now) || days.previous(now.from, now.to);
+    return this.dialog.ask(key === "period" ? "Period" : "Compare with", current, (text) => (text ? this.set({ [key]: text }) : this.render()));
   }
 
   against(now) {
-    if (now.compare === "previous") return days.previous(now.from, now.to);
-    const range = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(now.compare);
-    return range ? [days.parse(range[1]), days.parse(range[2])] : null;
+    return now.compare === "previous" ? days.previous(now.from, now.to) : span(now.compare, this.source.cube.today);
   }
 
   async render() {
@@ -161,11 +134,11 @@ export class Explorer {
     this.told = { cube, now, by, found, before, shown, rest, slots, against, limit };
     this.selects(now);
     this.headline();
-    this.crumbs();
+    crumbs(this.find("crumbs"), this.source.cube, now.filters, (changes) => this.set(changes));
     this.notes();
     this.draw();
     this.table();
-    this.panel.show(cube, now.filters, this.columns);
+    this.panel.show(this.source.cube, now.filters);
   }
 
   selects(now) {
@@ -191,23 +164,6 @@ export class Explorer {
       change.dataset.way = difference > 0n ? "up" : difference < 0n ? "down" : "";
     }
     announce(`${cents(found.total)} ${cube.currency}, ${days.spanText(now.from, now.to)}`);
-  }
-
-  crumbs() {
-    const { cube, now } = this.told;
-    const chips = now.filters.map((one, place) => {
-      const dim = cube.dims[dimOf(cube, one.column)];
-      const index = dim.values.indexOf(one.value === "" ? null : one.value);
-      const name = index >= 0 ? nameOf(dim, index) : one.value || "(no name)";
-      const label = `${dim.label} ${one.exclude ? "is not" : "is"} ${name}`;
-      return h("li", {}, h("span", { class: one.exclude ? "chip not" : "chip" },
-        one.exclude ? "not " : "", name,
-        h("button", { type: "button", ariaLabel: `Remove: ${label}`, onclick: () => this.set({ filters: now.filters.filter((_, other) => other !== place) }) }, "×")));
-    });
-    const all = now.filters.length
-      ? [h("li", {}, h("button", { type: "button", class: "link", onclick: () => this.set({ filters: [], by: now.filters[0].exclude ? now.by : now.filters[0].column }) }, "Everything"))]
-      : [];
-    this.find("crumbs").replaceChildren(...all, ...chips);
   }
 
   notes() {
@@ -237,18 +193,19 @@ export class Explorer {
     const { cube, by, now } = this.told;
     const value = cube.dims[by].values[place] ?? "";
     const filters = [...now.filters.filter((one) => !(one.column === now.by && !one.exclude)), { column: now.by, value, exclude: false }];
-    const next = [...DRILL, ...this.columns.map((one) => one.value)].find((column) => column !== now.by && !filters.some((one) => one.column === column && !one.exclude) && this.columns.some((one) => one.value === column));
-    this.set({ filters, by: next || now.by });
+    const next = nextColumn(this.columns.map((one) => one.value), filters, now.by);
+    this.set({ filters, by: next });
     this.find("crumbs").querySelector("button")?.focus({ preventScroll: true });
   }
 
   rows() {
     const { cube, by, found, before, now } = this.told;
+    const called = (place) => { const [name, id] = nameAndId(cube.dims[by], place); return { name, id }; };
     const old = new Map((before ? before.groups : []).map((one) => [one.place, one.total]));
-    const rows = found.groups.map((one) => ({ place: one.place, name: nameOf(cube.dims[by], one.place), total: one.total, before: old.get(one.place) ?? 0n }));
+    const rows = found.groups.map((one) => ({ place: one.place, ...called(one.place), total: one.total, before: old.get(one.place) ?? 0n }));
     if (before) {
       const there = new Set(found.groups.map((one) => one.place));
-      before.groups.forEach((one) => there.has(one.place) || rows.push({ place: one.place, name: nameOf(cube.dims[by], one.place), total: 0n, before: one.total }));
+      before.groups.forEach((one) => there.has(one.place) || rows.push({ place: one.place, ...called(one.place), total: 0n, before: one.total }));
     }
     rows.forEach((row) => (row.change = row.total - row.before));
     const key = now.sort, way = now.desc === "1" ? -1 : 1;
@@ -271,7 +228,7 @@ export class Explorer {
     const rows = this.rows();
     const body = rows.slice(0, size).map((row) => h("tr", {},
       h("th", { scope: "row" }, h("div", { class: "named" }, h("span", { class: named.has(row.place) ? `swatch s${slots.get(row.place)}` : "swatch other", ariaHidden: "true" }),
-        h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name))),
+        h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name), row.id ? h("span", { class: "id" }, row.id) : null)),
       h("td", { class: "number", title: `${plain(row.total)} ${cube.currency}` }, cents(row.total)),
       h("td", { class: "number share" }, share(row.total, found.total), h("meter", { value: Math.max(0, toNumber(row.total)), max: Math.max(1e-9, toNumber(found.groups[0]?.total ?? 1n)), ariaHidden: "true" })),
       ...(before ? [h("td", { class: "number" }, cents(row.before)), h("td", { class: `number ${row.change > 0n ? "up" : row.change < 0n ? "down" : ""}` }, cents(row.change, true)), h("td", { class: "number" }, row.before > 0n ? share(row.change, row.before, true) : row.change ? "new" : "–")] : [])));
@@ -289,14 +246,9 @@ export class Explorer {
   csv() {
     const { cube, by, now, before } = this.told;
     const dim = cube.dims[by];
-    const cell = (text) => {
-      const safe = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
-      return /[",\r\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
-    };
     const head = [now.by, "BillingCurrency", now.metric, ...(before ? [`${now.metric} before`, `${now.metric} change`] : [])];
-    const lines = this.rows().map((row) => [cell(dim.values[row.place] ?? ""), cube.currency, plain(row.total), ...(before ? [plain(row.before), plain(row.change)] : [])]);
-    const text = [head.map(cell), ...lines].map((line) => line.join(",")).join("\n");
-    download(`farthing-${days.iso(now.from)}-${days.iso(now.to)}-${now.by.replace(/\W+/g, "-")}.csv`, new Blob([`${text}\n`], { type: "text/csv" }));
+    const rows = this.rows().map((row) => [dim.values[row.place] ?? "", cube.currency, plain(row.total), ...(before ? [plain(row.before), plain(row.change)] : [])]);
+    download(`farthing-${days.iso(now.from)}-${days.iso(now.to)}-${now.by.replace(/\W+/g, "-")}.csv`, csvOf([head, ...rows], 1));
     announce("The CSV file was saved.");
   }
 }

@@ -1,7 +1,9 @@
 // Where the cube comes from: the live server, a script beside the page, or a block in it.
 
 import { addMetrics, decode, dimOf } from "./cube.js";
+import * as days from "./days.js";
 import { json } from "./dom.js";
+import { whereOf } from "./filtering.js";
 
 const waiting = {};
 window.farthingData = (name, value) => {
@@ -43,6 +45,19 @@ export class Source {
     return this.meta.mode === "live";
   }
 
+  columns() {
+    return this.meta.columns || this.cube.dims.map((dim) => ({ value: dim.column, label: dim.label }));
+  }
+
+  metrics() {
+    return this.meta.metrics || [...this.cube.metrics].map(([value, one]) => ({ value, label: one.label }));
+  }
+
+  // The days that can be asked for.
+  bounds() {
+    return [this.live ? this.meta.firstDay : this.cube.start, this.cube.end];
+  }
+
   base() {
     this.loading = this.loading || this.fetchBase();
     return this.loading;
@@ -57,10 +72,10 @@ export class Source {
     return this.cube;
   }
 
-  baseQuery(metrics, by) {
+  baseQuery(metrics) {
     const query = new URLSearchParams({ start: this.meta.start, end: this.meta.end });
     metrics.forEach((metric) => query.append("metric", metric));
-    (by || []).forEach((column) => query.append("by", column));
+    this.meta.baseColumns.forEach((column) => query.append("by", column));
     return query;
   }
 
@@ -68,14 +83,17 @@ export class Source {
   async cubeFor({ metric, by, filters, from, to }, signal) {
     const cube = await this.base();
     const columns = [...new Set([by, ...filters.map((one) => one.column)])].filter(Boolean);
-    const own = columns.every((column) => dimOf(cube, column) >= 0) && (from >= cube.start || !this.live || from < this.meta.firstDay && cube.start <= this.meta.firstDay);
+    const within = !this.live || from >= cube.start || cube.start <= this.meta.firstDay;
+    const own = within && columns.every((column) => dimOf(cube, column) >= 0);
     if (own) {
       if (!cube.metrics.has(metric)) await this.more(cube, metric);
       return cube;
     }
     if (!this.live) throw new Error(`this page's data does not tell ${columns.join(" and ")}; the live dashboard does`);
-    const query = new URLSearchParams({ start: new Date(from * 864e5).toISOString().slice(0, 10), end: new Date(to * 864e5).toISOString().slice(0, 10), metric });
-    columns.forEach((column) => query.append("by", column));
+    // The server filters; what comes back is one column, however large the ledger.
+    const start = Math.max(from, this.meta.firstDay);
+    const query = new URLSearchParams({ start: days.iso(Math.min(start, to - 1)), end: days.iso(to), by, metric });
+    whereOf(filters).forEach((term) => query.append("where", term));
     const url = `${this.meta.url}?${query}`;
     if (!this.last || this.last.url !== url) this.last = { url, cube: decode(await ask(url, signal)) };
     return this.last.cube;

@@ -62,9 +62,9 @@ DEFAULT_PERIOD = "30d"
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv", "md"]),
+    type=click.Choice(["table", "json", "csv", "md", "html"]),
     default=None,
-    help="Default: table. The others hold exact amounts.",
+    help="Default: table. The others hold exact amounts; html is the dashboard's Explorer as one file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
@@ -132,6 +132,9 @@ def command(
     columns += [term.column for rule in by_rule for term in rule.where]
     days = days_of(app, period, start, end, columns, only)
     other = _against(against, days, app.today, top)
+    if form == "html":
+        _put_page(app, days, other, group_by, filters, metrics, only=only, allocate=allocate, per=per)
+        return
     reach = days if other is None else Period(min(days.start, other.start), max(days.end, other.end))
     question = question_of(app, reach, columns, only, tell=lambda line: click.echo(line, err=True))
     shown = _with_account_names(group_by) if form == "table" and not quantities else group_by
@@ -153,6 +156,32 @@ def command(
         _put_compared(comparison, form, asked=metrics is not None)
     else:
         _put(result, allocated, form, asked=metrics is not None)
+
+
+def _put_page(
+    app: "App",
+    days: Period,
+    other: Period | None,
+    group_by: Sequence[str],
+    filters: Sequence[Filter],
+    metrics: Sequence[str] | None,
+    **others: object,
+) -> None:
+    """The Explorer over this report, as one HTML file on stdout."""
+    from farthing.dashboard.pages import Pages
+    from farthing.dashboard.reading import Reading
+    from farthing.dashboard.site import report_page
+    from farthing.errors import UsageError
+
+    for option, given in others.items():
+        if given:
+            name = {"only": "--source"}.get(option, f"--{option}")
+            raise UsageError(f"--format html and {name} are not for one report")
+    reading = Reading(app)
+    try:
+        click.echo(report_page(Pages(reading), days, other, group_by, filters, metrics))
+    finally:
+        reading.close()
 
 
 def _warn(sentences: Iterable[str]) -> None:

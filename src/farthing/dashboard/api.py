@@ -1,7 +1,7 @@
 """The HTTP API: the parameters of each address, its answers, and the OpenAPI document made from both."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -9,9 +9,10 @@ from farthing import __version__
 from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, Pages
 from farthing.dashboard.views.cube import Cube
 from farthing.dashboard.views.data import DataPage
+from farthing.dashboard.views.overview import Overview
 from farthing.errors import UsageError
 from farthing.jsontext import encode
-from farthing.model import Period
+from farthing.model import BILLED_COST, Period
 from farthing.periods import resolve
 from farthing.query.compare import PREVIOUS, compared, previous
 from farthing.query.documents import as_json_text, compared_as_json
@@ -19,6 +20,7 @@ from farthing.query.model import Query, parse_by, parse_metrics, parse_where
 from farthing.query.sources import SourceName
 from farthing.reporting import DEFAULT_PERIOD, days_of
 from farthing.settings import nearest
+from farthing.signals.explain import Equalise
 
 
 class ReportAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +45,17 @@ class CubeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: tuple[str, ...] = BASE_COLUMNS
     where: tuple[str, ...] = ()
     metric: tuple[str, ...] = ()
+
+
+class ExplainAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As the arguments of `farthing explain`."""
+
+    period: str = "last-month"
+    against: str = PREVIOUS
+    by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    metric: str | None = None
+    equalise: Equalise | None = None
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +122,29 @@ def cube(pages: Pages, asked: CubeAsked) -> bytes:
     return pages.reading.kept(("cube", asked), make)
 
 
+def explained(pages: Pages, asked: ExplainAsked) -> bytes:
+    """What `farthing explain --json` answers, and beside it the notes that it gives."""
+
+    def make() -> bytes:
+        today = pages.reading.app.today
+        after = resolve(asked.period, today=today, default="")
+        spelled = asked.against.strip().lower()
+        before = previous(after) if spelled == PREVIOUS else resolve(asked.against, today=today, default="")
+        columns = parse_by(asked.by) or ("ServiceName",)
+        metrics = parse_metrics([asked.metric]) if asked.metric else None
+        filters = parse_where(" ".join(asked.where))
+        metric = metrics[0] if metrics else BILLED_COST
+        return encode(pages.explained(after, before, columns, filters, metric, asked.equalise))
+
+    return pages.reading.kept(("explain", asked), make)
+
+
+def overview(pages: Pages, asked: Nothing) -> bytes:
+    """What the Overview shows."""
+    del asked
+    return encode(pages.overview())
+
+
 def data(pages: Pages, asked: Nothing) -> bytes:
     """What the Data page shows."""
     del asked
@@ -124,6 +160,8 @@ def state(pages: Pages, asked: Nothing) -> bytes:
 ROUTES: tuple[Route, ...] = (
     Route("/api/v1/report", "What `farthing report --json` answers", ReportAsked, None, report),
     Route("/api/v1/cube", "Costs by day for a page to group by itself", CubeAsked, Cube, cube),
+    Route("/api/v1/explain", "What `farthing explain --json` answers, and its notes", ExplainAsked, None, explained),
+    Route("/api/v1/overview", "The month, yesterday, what moved", Nothing, Overview, overview),
     Route("/api/v1/data", "Coverage, restatements, runs", Nothing, DataPage, data),
     Route("/api/v1/state", "The state of the ledger", Nothing, State, state),
 )
@@ -199,6 +237,7 @@ def _operation(route: Route) -> dict[str, Any]:
 def _parameter(type_: Any) -> dict[str, Any]:
     if "tuple" in str(type_):
         return {"type": "array", "items": {"type": "string"}}
-    if type_ == (SourceName | None):
-        return {"type": "string", "enum": ["reports", "exports"]}
+    for choices, names in ((SourceName | None, get_args(SourceName)), (Equalise | None, get_args(Equalise))):
+        if type_ == choices:
+            return {"type": "string", "enum": list(names)}
     return {"type": "string"}

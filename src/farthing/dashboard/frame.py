@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -14,7 +15,12 @@ class Link(msgspec.Struct, frozen=True):
     href: str
 
 
-LABELS: Mapping[str, str] = {"explorer": "Explorer", "data": "Data"}
+LABELS: Mapping[str, str] = {
+    "overview": "Overview",
+    "explorer": "Explorer",
+    "why": "Why",
+    "data": "Data",
+}
 """The pages, in the order of the navigation."""
 
 
@@ -44,3 +50,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     def href(self, name: str) -> str:
         """The address of a page."""
         return next((link.href for link in self.links if link.name == name), self.links[0].href)
+
+    def link(self, name: str, **state: str) -> str:
+        """The address of a page in a state; ``is_`` stands for 'is.' in its names."""
+        query = urlencode([(key.replace("is_", "is."), value) for key, value in state.items()])
+        return f"{self.href(name)}{'?' if self.single else '#'}{query}"

@@ -9,8 +9,14 @@ from farthing.dashboard.frame import LABELS, Frame, Link
 from farthing.dashboard.reading import Reading
 from farthing.dashboard.views import cube as cubes
 from farthing.dashboard.views.data import DataPage, billed, data_page
+from farthing.dashboard.views.overview import Overview, overview, questions
+from farthing.explaining import document_of, sides_of
+from farthing.exported import export_slices
+from farthing.ledger.reports import lens_prefix
 from farthing.model import BILLED_COST, EFFECTIVE_COST, Period
 from farthing.query.model import METRICS, Filter, Query, label_of
+from farthing.signals.explain import Equalise, explain
+from farthing.sources.lenses import parse_lens
 from farthing.wording import day_name, several
 
 BASE_COLUMNS = ("ServiceName", "SubAccountId")
@@ -24,6 +30,9 @@ BASE_DAYS = 400
 
 MOST_CELLS = 400_000
 """Cells of a cube; above it a browser would wait, and the columns are asked for one at a time."""
+
+SAMPLE_DAYS = 3
+"""Days from which the number of cells is estimated."""
 
 FURTHER = (
     "RegionId",
@@ -90,10 +99,38 @@ class Pages:
 
         return self.reading.kept("data page", read)
 
+    def overview(self) -> Overview | None:
+        """The Overview; None on an empty ledger."""
+
+        def read() -> Overview | None:
+            everything = self.reading.everything()
+            if not everything:
+                return None
+            newest = everything.end - timedelta(days=1)
+            answers = {name: self.reading.ask(query) for name, query in questions(newest).items()}
+            return overview(newest, answers, self.reading.names(), self.reading.app.now)
+
+        return self.reading.kept("overview", read)
+
+    def explained(
+        self,
+        after: Period,
+        before: Period,
+        columns: Sequence[str],
+        filters: Sequence[Filter],
+        metric: str,
+        equalise: Equalise | None,
+    ) -> dict[str, Any]:
+        """What `farthing explain --json` says, with the notes that it gives."""
+        sides, currency, notes = sides_of(self.reading.app, before, after, columns, filters, metric, equalise)
+        told = document_of(explain(*sides, equalise=equalise), before, after, columns, metric, currency)
+        return {**told, "notes": notes}
+
     def told(self, name: str) -> Mapping[str, Any]:
         """The data of a page, as its template wants it."""
-        make: Mapping[str, Callable[[], Any]] = {"data": self.data}
-        return {name: make[name]()} if name in make else {}
+        make: Mapping[str, Callable[[], Any]] = {"overview": self.overview, "data": self.data}
+        wanted = {"overview": ("overview", "data")}.get(name, (name,))
+        return {one: make[one]() for one in wanted if one in make}
 
     def frame(
         self,
@@ -102,11 +139,12 @@ class Pages:
         asset: Callable[[str], str],
         source: Mapping[str, Any],
         single: bool = False,
+        shown: Sequence[str] = tuple(LABELS),
     ) -> Frame:
         """What is around every page."""
         app = self.reading.app
         return Frame(
-            links=tuple(Link(name, label, href(name)) for name, label in LABELS.items()),
+            links=tuple(Link(name, label, href(name)) for name, label in LABELS.items() if name in shown),
             version=__version__,
             ledger=app.store.locate("cost_data").removesuffix("cost_data"),
             freshness=self.freshness(),
@@ -139,13 +177,35 @@ class Pages:
             "metrics": [
                 {"value": name, "label": METRICS[name].label if name in METRICS else name} for name in self.metrics()
             ],
-            "columns": [{"value": name, "label": label_of(name)} for name in (*BASE_COLUMNS, *self.further(mode))],
+            "baseColumns": list(self.base_columns()),
+            "columns": [{"value": name, "label": label_of(name)} for name in self.columns(mode)],
         }
 
-    def further(self, mode: str) -> tuple[str, ...]:
-        """Further columns that something in the ledger tells."""
-        del mode
-        return ()
+    def columns(self, mode: str) -> tuple[str, ...]:
+        """What the Explorer groups by."""
+        return (*BASE_COLUMNS, *self.further()) if mode == "live" else self.base_columns()
+
+    def further(self) -> tuple[str, ...]:
+        """Columns beyond the base that something in the ledger tells."""
+        app = self.reading.app
+        slices = export_slices(app, self.reading.everything(), local=False)
+        told = [name for name in FURTHER if any(one.has(name) for one in slices)]
+        lenses = [parse_lens(name) for name in app.settings.lenses]
+        kept = sorted({lens.column for lens in lenses if any(app.store.keys(lens_prefix(lens.name)))})
+        return tuple(dict.fromkeys([*told, *kept]))
+
+    def base_columns(self) -> tuple[str, ...]:
+        """What the page's own cube tells apart: less where there are too many services and accounts."""
+
+        def read() -> tuple[str, ...]:
+            period = self.base_period()
+            sample = Period(max(period.start, period.end - timedelta(days=SAMPLE_DAYS)), period.end)
+            if not sample:
+                return BASE_COLUMNS
+            rows = len(self.reading.ask(cubes.question(sample, BASE_COLUMNS, (), (BILLED_COST,))).rows)
+            return BASE_COLUMNS if rows * len(period) <= MOST_CELLS * len(sample) else BASE_COLUMNS[:1]
+
+        return self.reading.kept("base columns", read)
 
 
 _EPOCH = date(1970, 1, 1)

@@ -1,9 +1,11 @@
 """Pages as HTML: Jinja templates with every text escaped. The server and the static site use the same."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +14,7 @@ import msgspec
 from markupsafe import Markup
 
 from farthing.dashboard.frame import LABELS, Frame
+from farthing.dashboard.views.cube import Cube
 from farthing.dashboard.views.data import MEANINGS, DayTold
 from farthing.jsontext import builtins
 from farthing.model import Period
@@ -57,6 +60,12 @@ def render(page: str, frame: Frame, pages: Mapping[str, Any]) -> str:
     return _environment().get_template("page.html").render(page=page, title=LABELS[page], frame=frame, pages=pages)
 
 
+def render_single(shown: Sequence[str], frame: Frame, pages: Mapping[str, Any], cube: Cube) -> str:
+    """Several pages and their data as one document."""
+    template = _environment().get_template("single.html")
+    return template.render(shown=shown, page=shown[0], title=LABELS[shown[0]], frame=frame, pages=pages, cube=cube)
+
+
 def render_error(frame: Frame, title: str, message: str) -> str:
     """A page that says what is wrong."""
     return _environment().get_template("error.html").render(page="", title=title, message=message, frame=frame)
@@ -68,6 +77,11 @@ def script_json(value: object) -> Markup:
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return Markup(text)  # noqa: S704 - every character that HTML knows is escaped above
+
+
+def inline_hash(text: str) -> str:
+    """What a content security policy calls an inline script or style by."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def calendar(days: Sequence[DayTold]) -> list[Month]:
@@ -111,7 +125,11 @@ def _environment() -> jinja2.Environment:
         "money": lambda amount, currency: money(amount, currency or ""),
         "cents": cents,
         "signed": signed,
+        "inline_hash": inline_hash,
         "time": _time,
+        "month": lambda day: f"{MONTHS[day.month - 1]} {day.year}",
+        "percent": lambda part: f"{part:+,.1f} %",
+        "range": lambda period: f"{period.start}..{period.end}",
     }
     environment.globals |= {"calendar": calendar, "day_states": MEANINGS, "empty_ledger": EMPTY_LEDGER}
     return environment

@@ -24,7 +24,7 @@ from farthing.dashboard.pages import Pages
 from farthing.dashboard.rendering import render, render_error
 from farthing.errors import FarthingError, MoneyError, UsageError
 
-HOME = "explorer"
+HOME = "overview"
 """The page at '/'."""
 
 GZIP_BYTES = 1024
