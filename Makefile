@@ -7,14 +7,17 @@ CHECKOV := $(VENV)/checkov
 BASELINES := $(VENV)/baselines
 FOCUS := $(VENV)/focus
 ENGINES := $(VENV)/engines
+BROWSER := $(VENV)/browser
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The dashboard's script and stylesheet; git does not keep them. Node is fetched where there is none.
 ASSETS := src/farthing/dashboard/static/source.sha256
+AXE := frontend/node_modules/axe-core/axe.min.js
 FRONTEND := frontend/package.json frontend/package-lock.json frontend/build.py $(wildcard frontend/src/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test terraform integration lint format types bench bench-large engines package state docs lock clean
+.PHONY: help demo test browser terraform integration lint format types bench bench-large engines package state docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +26,7 @@ demo: $(VENV)/.run $(ASSETS)  ## the main job on a simulated organisation: no AW
 	$(BIN)/farthing demo $(ARGS)
 
 test: $(VENV)/.dev $(ASSETS)  ## unit, contract, golden, Hypothesis and docs tests
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration and not terraform and not engines" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not packaging and not integration and not terraform and not engines and not browser" $(ARGS)
 
 terraform: $(VENV)/.dev $(CHECKOV)/.checkov  ## the deployment's form, types, own tests and a plan of every example; no AWS
 	$(BIN)/python -m pytest -m terraform tests/terraform $(ARGS)
@@ -34,6 +37,10 @@ integration: $(VENV)/.dev $(TOOLS)/.tools $(FOCUS)/.focus  ## the zip deployed b
 
 engines: $(ENGINES)/.engines  ## the contract of engines on Spark: a session, a standalone cluster, Connect; needs Java 17
 	$(ENGINES)/bin/python -m pytest -m engines -p no:xdist tests/engines $(ARGS)
+
+browser: $(BROWSER)/.browser $(ASSETS) $(AXE)  ## every page in Chromium: both themes, three widths, axe, numbers against the command line
+	@command -v chromium >/dev/null || { echo "installing chromium" >&2; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
+	$(BROWSER)/bin/python -m pytest -m browser -p no:xdist tests/browser $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy strict, the walls between the rooms
 	$(BIN)/ruff check .
@@ -112,6 +119,17 @@ $(ENGINES)/.engines: requirements/engines.lock pyproject.toml | $(VENV)/bin/pyth
 	$(BIN)/python -m venv $(ENGINES)
 	$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/engines.lock
 	$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	@touch $@
+
+$(BROWSER)/.browser: requirements/browser.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m venv $(BROWSER)
+	$(BROWSER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/browser.lock
+	$(BROWSER)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	@touch $@
+
+# What judges the pages; it comes with the frontend's locked modules.
+$(AXE): frontend/package-lock.json | $(VENV)/bin/python
+	$(BIN)/python frontend/build.py --modules
 	@touch $@
 
 $(FOCUS)/.focus: requirements/focus.lock | $(VENV)/bin/python

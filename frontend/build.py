@@ -45,9 +45,8 @@ def build() -> None:
     Raises:
         SystemExit: a step failed, or left something out.
     """
-    node = _node()
+    install()
     modules = HERE / "node_modules"
-    _run([*node, "ci", "--ignore-scripts"], "npm ci")
     binaries = sorted((modules / "@esbuild").glob("*/bin/esbuild")) or sorted(
         (modules / "@esbuild").glob("*/esbuild.exe")
     )
@@ -65,6 +64,11 @@ def build() -> None:
     if missing := [name for name in BUILT if not (STATIC / name).is_file()]:
         raise SystemExit(f"the build left out {', '.join(missing)}")
     (STATIC / STAMP).write_text(digest())
+
+
+def install() -> None:
+    """Brings what package-lock.json pins; no package's own script runs."""
+    _run([*_node(), "ci", "--ignore-scripts"], "npm ci")
 
 
 def _node() -> list[str]:
@@ -91,6 +95,8 @@ def _run(command: list[str], what: str) -> None:
 
 
 if __name__ == "__main__":
-    if stale():
+    if sys.argv[1:] == ["--modules"]:
+        install()
+    elif stale():
         build()
         print(f"built {', '.join(BUILT)}")  # noqa: T201

@@ -21,6 +21,7 @@ def main() -> None:
         ("--group", "tools", "-o", "requirements/tools.lock"),
         ("--group", "checkov", "-o", "requirements/checkov.lock"),
         ("pyproject.toml", "--group", "engines", "-c", "requirements/dev.lock", "-o", "requirements/engines.lock"),
+        ("pyproject.toml", "--group", "browser", "-c", "requirements/dev.lock", "-o", "requirements/browser.lock"),
         ("--group", "focus", "-o", "requirements/focus.lock"),
         ("--group", "baselines", "-o", "requirements/baselines.lock"),
     ):

@@ -119,19 +119,25 @@ export function regroup(cube, { metric, from, to, by, grain, filters }) {
   const groups = [];
   for (let group = 0; group < groupCount; group++) {
     if (!seen[group]) continue;
-    const totals = new Array(LIMBS).fill(0), values = new Array(width);
-    for (let bucket = 0; bucket < width; bucket++) {
-      const cell = new Array(LIMBS).fill(0);
-      for (let place = 0; place < limbs.length; place++) {
-        cell[place] = sums[place][group * width + bucket];
-        totals[place] += cell[place];
-      }
-      values[bucket] = cell;
+    // A cell's limbs, and those of all cells: they stay doubles until they are shown.
+    const at = (bucket) => sums.map((sum) => sum[group * width + bucket]);
+    const totals = new Array(LIMBS).fill(0);
+    for (let place = 0; place < limbs.length; place++) {
+      for (let bucket = 0; bucket < width; bucket++) totals[place] += sums[place][group * width + bucket];
     }
-    groups.push({ place: group, total: fromLimbs(totals), values });
+    groups.push({ place: group, total: fromLimbs(totals), at });
   }
   groups.sort((a, b) => (b.total > a.total ? 1 : b.total < a.total ? -1 : a.place - b.place));
   return { buckets, groups, total: groups.reduce((sum, one) => sum + one.total, 0n) };
+}
+
+// The sums of some groups, bucket by bucket.
+export function addedUp(groups, width) {
+  return Array.from({ length: width }, (_, bucket) => {
+    const limbs = new Array(LIMBS).fill(0);
+    groups.forEach((group) => group.at(bucket).forEach((limb, place) => (limbs[place] += limb)));
+    return fromLimbs(limbs);
+  });
 }
 
 // A dimension's places, those that cost the most in the whole cube first: what colours hang on.

@@ -3,26 +3,22 @@
 import * as days from "./days.js";
 import { categoryAxis, hatch, tooltip, valueAxis } from "./chart.js";
 import { colourOf } from "./colours.js";
-import { fromLimbs, cents, toNumber } from "./money.js";
-import { nameOf } from "./cube.js";
+import { cents, toNumber } from "./money.js";
+import { addedUp, nameOf } from "./cube.js";
 import { css, h } from "./dom.js";
 
 const REST = "other";
 const TIP_ROWS = 10;
 
-function added(groups, width) {
-  return Array.from({ length: width }, (_, bucket) => groups.reduce((sum, one) => sum + fromLimbs(one.values[bucket]), 0n));
-}
-
 export function drawSeries(chart, told, drill) {
   const { cube, now, by, found, before, shown, rest, slots, against } = told;
   const width = found.buckets.length;
-  const lines = shown.map((one) => ({ place: one.place, name: nameOf(cube.dims[by], one.place), slot: slots.get(one.place), values: one.values.map(fromLimbs) }));
-  if (rest.length) lines.push({ place: null, name: `${REST} (${rest.length.toLocaleString("en")})`, slot: null, values: added(rest, width) });
+  const lines = shown.map((one) => ({ place: one.place, name: nameOf(cube.dims[by], one.place), slot: slots.get(one.place), values: addedUp([one], width) }));
+  if (rest.length) lines.push({ place: null, name: `${REST} (${rest.length.toLocaleString("en")})`, slot: null, values: addedUp(rest, width) });
   const labels = found.buckets.map((bucket) => days.short(bucket, now.grain));
   const stacked = now.chart !== "line";
   const provisional = provisionalBuckets(cube, now, found.buckets);
-  const old = before ? added(before.groups, before.buckets.length) : null;
+  const old = before ? addedUp(before.groups, before.buckets.length) : null;
 
   chart.draw(() => {
     const series = lines.map((line) => ({

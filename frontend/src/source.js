@@ -33,6 +33,9 @@ export async function ask(url, signal) {
   return body;
 }
 
+// The cube of a ledger without a day.
+const nothing = ({ start, end }) => ({ start, end, today: end, currency: null, dimensions: [], leaves: [], first: [], cells: [], amounts: [], missing: [], provisional: [], sources: {} });
+
 export class Source {
   constructor() {
     this.meta = json("farthing-source") || { mode: "none" };
@@ -65,7 +68,8 @@ export class Source {
 
   async fetchBase() {
     let document;
-    if (this.live) document = await ask(`${this.meta.url}?${this.baseQuery(this.meta.base)}`);
+    if (this.meta.start === this.meta.end) document = nothing(this.meta);
+    else if (this.live) document = await ask(`${this.meta.url}?${this.baseQuery(this.meta.base)}`);
     else if (this.meta.mode === "static") document = await script("cube", this.meta.files.cube);
     else document = json("farthing-cube");
     this.cube = decode(document);

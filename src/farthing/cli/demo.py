@@ -39,14 +39,17 @@ THRESHOLD_OVER_USUAL = Decimal("1.2")
     help="The same seed gives the same bill.",
 )
 @click.option("--no-serve", is_flag=True, help="End after the report.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Of the dashboard; 0 picks a free one. Default: 8321.")
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @click.pass_context
-def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
+def command(ctx: click.Context, size: str, seed: int, no_serve: bool, port: int | None, no_open: bool) -> int:
     """Simulate eighteen months of an organisation's bill, do one daily run on it, show the alert and the report.
+
+    Then it serves the dashboard, until Ctrl-C.
 
     Writes to FARTHING_HOME if that is empty or holds this very demo, else to a folder of its own; never into real
     data, and never to Slack or AWS.
     """
-    del no_serve  # there is nothing to serve before the dashboard exists
     environment: dict[str, str] = ctx.find_root().obj["environment"]
     home = demo_home(environment.get("FARTHING_HOME"), size, seed)
     configuration = _configure(home, size, seed)
@@ -78,6 +81,11 @@ def command(ctx: click.Context, size: str, seed: int, no_serve: bool) -> int:
     to.print(f"\nThe ledger is in {home}. Look around:", markup=False, soft_wrap=True)
     to.print(f"  farthing --home {home} report --by month", markup=False, soft_wrap=True)
     to.print(f"  farthing --home {home} alerts list", markup=False, soft_wrap=True)
+    if not no_serve:
+        from farthing.cli.dashboard import HOST, PORT, serve
+
+        to.print()
+        serve(app, HOST, PORT if port is None else port, open_browser=not no_open)
     return 0
 
 

@@ -27,6 +27,7 @@ from farthing.query.unit_costs import Quantities, parse_quantities, unit_costs
 from farthing.wording import several
 
 if TYPE_CHECKING:
+    from farthing.app import App
     from farthing.query.engines import Engine
 
 DEFAULT_PERIOD = "30d"

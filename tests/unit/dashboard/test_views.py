@@ -1,0 +1,151 @@
+"""The views: from results and records to page data."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from farthing.dashboard.views.data import data_page
+from farthing.dashboard.views.overview import MOVED_DAYS, overview, questions
+from farthing.model import Period, RunRecord, Source
+from farthing.query.model import Day, Row, result
+
+NEWEST = date(2026, 11, 10)
+NOW = datetime(2026, 11, 11, 6, tzinfo=UTC)
+
+
+def answered(query, rows, days=None):
+    there = [Day(day, "USD", ("BilledCost",)) for day in (days if days is not None else query.period)]
+    told = [Row(keys, (Decimal(amount),)) for keys, amount in rows]
+    return result(query, ("BilledCost",), told, currency="USD" if there else None, days=there, now=NOW)
+
+
+def told(daily=lambda day: "10", after=(), before=(), first=None, names=None):
+    asked = questions(NEWEST)
+    period = asked["days"].period
+    days = [day for day in period if first is None or day >= first]
+    answers = {
+        "days": answered(asked["days"], [((day,), daily(day)) for day in days], days),
+        "after": answered(asked["after"], after, [day for day in asked["after"].period if day in days]),
+        "before": answered(asked["before"], before, [day for day in asked["before"].period if day in days]),
+    }
+    return overview(NEWEST, answers, names or {}, NOW)
+
+
+def test_a_month_is_compared_at_the_same_day():
+    page = told(lambda day: "12" if day.month == 11 else "10")
+    assert page.month.amount == 120
+    assert page.month.before_period == Period(date(2026, 10, 1), date(2026, 10, 11))
+    assert (page.month.before, page.month.change, page.month.percent) == (100, 20, Decimal("20.0"))
+    assert page.month.provisional == 2
+    assert page.last_month.amount == 310
+    assert page.last_month.before == 300
+
+
+def test_a_month_that_the_ledger_has_only_in_part_is_not_compared():
+    page = told(first=date(2026, 10, 5))
+    assert page.month.amount == 100
+    assert page.month.before is None
+    assert page.month.change is None
+    assert page.last_month.before is None
+    assert page.last_path == ()
+
+
+def test_yesterday_is_held_against_the_same_weekday():
+    page = told(lambda day: "30" if day == NEWEST else "8" if day.weekday() == NEWEST.weekday() else "100")
+    assert (page.yesterday.amount, page.yesterday.before, page.yesterday.change) == (30, 8, 22)
+    assert page.yesterday.percent == Decimal("275.0")
+    assert page.yesterday.provisional == 1
+
+
+def test_movers_say_where_and_what_is_new():
+    before = [(("EC2", "1"), "100"), (("EC2", "2"), "10"), (("Glue", "1"), "7"), (("S3", "1"), "5")]
+    after = [(("EC2", "1"), "101"), (("EC2", "2"), "60"), (("Athena", "1"), "9"), (("S3", "1"), "5")]
+    page = told(after=after, before=before, names={"2": "prod"})
+    assert [(one.service_name, one.change, one.reason) for one in page.up] == [
+        ("EC2", 51, "+50.00 in prod"),
+        ("Athena", 9, "new; +9.00 in 1"),
+    ]
+    assert [(one.service_name, one.change, one.reason) for one in page.down] == [("Glue", -7, "gone; -7.00 in 1")]
+    assert len(page.moved[0]) == len(page.moved[1]) == MOVED_DAYS
+
+
+def test_costs_are_added_up_day_by_day():
+    page = told()
+    assert page.this_path == tuple(Decimal(10 * count) for count in range(1, 11))
+    assert len(page.last_path) == 31
+
+
+def test_a_ledger_of_one_day_tells_what_it_can():
+    page = told(first=NEWEST)
+    assert page.yesterday.amount == 10
+    assert page.yesterday.before is None
+    assert page.moved is None
+    assert page.up == page.down == ()
+
+
+@pytest.mark.parametrize("day", ["2026-01-01", "2028-02-29", "2026-03-31", "2026-12-31"])
+def test_the_questions_hold_two_whole_months_before(day):
+    newest = date.fromisoformat(day)
+    period = questions(newest)["days"].period
+    assert period.end == newest + timedelta(days=1)
+    first = newest.replace(day=1)
+    for _ in range(2):
+        first = (first - timedelta(days=1)).replace(day=1)
+    assert period.start <= first
+
+
+def seen(day, *totals, estimated=True):
+    return day, "EUR", estimated, NOW, [Decimal(total) for total in totals]
+
+
+def record(**more):
+    started = more.pop("started_at", NOW)
+    return RunRecord(
+        id="r", command="collect", started_at=started, stage="finished", source=Source("cost-explorer", ()), **more
+    )
+
+
+def test_days_are_told_with_their_state_and_drift():
+    page = data_page(
+        [
+            seen(date(2026, 11, 3), "10", estimated=False),
+            seen(date(2026, 11, 4), "10", "12.5"),
+            seen(date(2026, 11, 9), "1"),
+        ],
+        [],
+        NOW,
+    )
+    states = {one.day.day: one.state for one in page.days}
+    assert states == {
+        3: "settled",
+        4: "open",
+        5: "missing",
+        6: "missing",
+        7: "missing",
+        8: "missing",
+        9: "provisional",
+        10: "missing",
+    }
+    assert page.counts == {"settled": 1, "open": 1, "missing": 5, "provisional": 1}
+    (restated,) = page.restated
+    assert (restated.first_total, restated.total, restated.drift, restated.drift_percent) == (
+        10,
+        Decimal("12.5"),
+        Decimal("2.5"),
+        Decimal("25.0"),
+    )
+    assert [gap.command for gap in page.missing] == [
+        "farthing backfill --start 2026-11-05 --end 2026-11-09",
+        "farthing backfill --start 2026-11-10 --end 2026-11-11",
+    ]
+    assert page.currency == "EUR"
+
+
+def test_what_the_runs_cost_is_that_of_thirty_days():
+    runs = [record(billed_requests=3), record(billed_requests=4, started_at=NOW - timedelta(days=31))]
+    page = data_page([], runs, NOW)
+    assert page.billed_requests == 3
+    assert page.cost == Decimal("0.03")
+    assert page.last_run.billed_requests == 3
+    assert page.days == ()
