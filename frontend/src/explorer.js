@@ -228,7 +228,7 @@ export class Explorer {
     const rows = this.rows();
     const body = rows.slice(0, size).map((row) => h("tr", {},
       h("th", { scope: "row" }, h("div", { class: "named" }, h("span", { class: named.has(row.place) ? `swatch s${slots.get(row.place)}` : "swatch other", ariaHidden: "true" }),
-        h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name), row.id ? h("span", { class: "id" }, row.id) : null)),
+        h("div", { class: "called" }, h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name), row.id ? h("span", { class: "id" }, row.id) : null))),
       h("td", { class: "number", title: `${plain(row.total)} ${cube.currency}` }, cents(row.total)),
       h("td", { class: "number share" }, share(row.total, found.total), h("meter", { value: Math.max(0, toNumber(row.total)), max: Math.max(1e-9, toNumber(found.groups[0]?.total ?? 1n)), ariaHidden: "true" })),
       ...(before ? [h("td", { class: "number" }, cents(row.before)), h("td", { class: `number ${row.change > 0n ? "up" : row.change < 0n ? "down" : ""}` }, cents(row.change, true)), h("td", { class: "number" }, row.before > 0n ? share(row.change, row.before, true) : row.change ? "new" : "–")] : [])));

@@ -16,24 +16,26 @@ export function drawSeries(chart, told, drill) {
   const lines = shown.map((one) => ({ place: one.place, name: nameOf(cube.dims[by], one.place), slot: slots.get(one.place), values: addedUp([one], width) }));
   if (rest.length) lines.push({ place: null, name: `${REST} (${rest.length.toLocaleString("en")})`, slot: null, values: addedUp(rest, width) });
   const labels = found.buckets.map((bucket) => days.short(bucket, now.grain));
+  // One day alone has no line.
+  const kind = width === 1 ? "bar" : now.chart;
   const stacked = now.chart !== "line";
   const provisional = provisionalBuckets(cube, now, found.buckets);
   const old = before ? addedUp(before.groups, before.buckets.length) : null;
 
   chart.draw(() => {
     const series = lines.map((line) => ({
-      type: now.chart === "bar" ? "bar" : "line",
+      type: kind === "bar" ? "bar" : "line",
       name: line.name,
       stack: stacked ? "cost" : undefined,
       data: line.values.map(toNumber),
       color: colourOf(line.slot),
-      areaStyle: now.chart === "area" ? { opacity: 0.82 } : undefined,
-      lineStyle: { width: now.chart === "area" ? 0.75 : 2 },
-      symbol: width === 1 ? "circle" : "none",
+      areaStyle: kind === "area" ? { opacity: 0.82 } : undefined,
+      lineStyle: { width: kind === "area" ? 0.75 : 2 },
+      symbol: "none",
       triggerLineEvent: true,
       barMaxWidth: 44,
       barCategoryGap: "28%",
-      itemStyle: now.chart === "bar" ? { borderColor: css("--card"), borderWidth: width > 60 ? 0 : 0.5 } : undefined,
+      itemStyle: kind === "bar" ? { borderColor: css("--card"), borderWidth: width > 60 ? 0 : 0.5 } : undefined,
       emphasis: { focus: "none" },
       cursor: line.place === null ? "default" : "pointer",
     }));
@@ -41,14 +43,14 @@ export function drawSeries(chart, told, drill) {
       series.push({ type: "line", name: `before: ${days.spanText(...against)}`, data: old.slice(0, width).map(toNumber), color: css("--muted"), lineStyle: { type: "dashed", width: 1.75 }, symbol: "none", z: 5, cursor: "default" });
     }
     if (provisional.length && series.length) {
-      const mark = now.chart === "bar" ? bars(provisional) : edges(provisional, width);
+      const mark = kind === "bar" ? bars(provisional) : edges(provisional, width);
       series[0].markArea = { silent: true, animation: false, itemStyle: { color: hatch() }, data: mark, z: 10 };
     }
     return {
       grid: { left: 8, right: 16, top: 34, bottom: 4, containLabel: true },
-      xAxis: { ...categoryAxis(labels), boundaryGap: now.chart === "bar" || width === 1 },
+      xAxis: { ...categoryAxis(labels), boundaryGap: kind === "bar" },
       yAxis: valueAxis(cube.currency),
-      tooltip: tooltip((points) => tip(points[0]?.dataIndex ?? 0), { axisPointer: { type: now.chart === "bar" ? "shadow" : "line", lineStyle: { color: css("--muted") }, shadowStyle: { color: css("--hover") } } }),
+      tooltip: tooltip((points) => tip(points[0]?.dataIndex ?? 0), { axisPointer: { type: kind === "bar" ? "shadow" : "line", lineStyle: { color: css("--muted") }, shadowStyle: { color: css("--hover") } } }),
       series,
     };
   });

@@ -27,9 +27,13 @@ LEAST_MOVE = Decimal("0.01")
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """An amount of a period beside what it is compared with (None: the ledger does not have that)."""
+    """An amount of a period beside what it is compared with (None: the ledger does not have that).
+
+    ``days`` of the period are in the ledger, ``provisional`` of them still fill up.
+    """
 
     period: Period
+    days: int
     amount: Decimal
     before_period: Period | None = None
     before: Decimal | None = None
@@ -144,6 +148,7 @@ def _figure(period: Period, other: Period, amounts: Mapping[date, Decimal], now:
     change = None if before is None else exact_difference(amount, before)
     return Figure(
         period,
+        len(there),
         amount,
         other if before is not None else None,
         before,
@@ -160,7 +165,7 @@ def _against_usual(day: date, amounts: Mapping[date, Decimal], usual: list[Decim
     mean = exact_sum(usual) / len(usual) if usual else None
     change = None if mean is None else amount - mean
     percent = None if mean is None or change is None else percent_of(change, mean)
-    return Figure(Period.of_day(day), amount, None, mean, change, percent, int(is_filling(day, now)))
+    return Figure(Period.of_day(day), 1, amount, None, mean, change, percent, int(is_filling(day, now)))
 
 
 def _movers(after: Iterable[Row], before: Iterable[Row], names: Mapping[str, str | None]) -> list[Mover]:
