@@ -1,5 +1,6 @@
 // Starts what the page has.
 
+import { budgets } from "./budgets.js";
 import { Explorer } from "./explorer.js";
 import { Source } from "./source.js";
 import { follow } from "./follow.js";
@@ -13,6 +14,7 @@ const single = document.body.dataset.single === "yes";
 function start() {
   for (const root of document.querySelectorAll("[data-page]")) {
     const name = root.dataset.page;
+    if (name === "budgets") budgets(root);
     if (name === "overview") overview(root);
     if (name === "why") new Why(root, source, single ? name : "").start();
     if (name === "explorer") new Explorer(root, source, single ? name : "").start();

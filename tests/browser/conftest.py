@@ -23,6 +23,16 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BUDGETS = """
+[[budgets]]
+name = "all of it"
+amount = 11000
+
+[[budgets]]
+name = "storage"
+amount = 500
+where = "service:S3"
+"""
 CHROMIUM = "/usr/bin/chromium"
 
 # Chromium is driven over pipes and sockets of the test's own; this machine's addresses are all that is reached.
@@ -69,6 +79,8 @@ class Farthing:
 def farthing(tmp_path_factory):
     made = Farthing(tmp_path_factory.mktemp("ledger") / "home")
     made.run("demo", "--size", "small", "--no-serve")
+    with (made.home / "config" / "farthing.toml").open("a") as configuration:
+        configuration.write(BUDGETS)
     return made
 
 

@@ -74,6 +74,16 @@ def test_the_overview_says_what_the_report_says(opened, live, farthing):
         assert shown(page.locator(f"[data-figure={name}]").inner_text()) == cents(wanted)
 
 
+def test_budgets_say_what_the_command_says(opened, live, farthing):
+    page = opened(f"{live}/budgets")
+    told = farthing.json("budgets")["budgets"]
+    assert {one["name"] for one in told} == {"all of it", "storage"}
+    for one in told:
+        assert shown(page.locator(f"[data-budget='{one['name']}']").inner_text()) == cents(one["spent"])
+        assert one["state"] in page.locator(f"section[aria-label='{one['name']}']").inner_text()
+    assert page.locator("[data-budget-chart] canvas").count() == len(told)
+
+
 def test_two_months_compared_by_account_and_saved_as_csv(opened, live, farthing, tmp_path):
     page = opened(f"{live}/explorer")
     page.get_by_label("Period", exact=True).select_option("last-month")

@@ -7,6 +7,7 @@ import msgspec
 
 from farthing import __version__
 from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, Pages
+from farthing.dashboard.views.budgets import BudgetsPage
 from farthing.dashboard.views.cube import Cube
 from farthing.dashboard.views.data import DataPage
 from farthing.dashboard.views.overview import Overview
@@ -145,6 +146,12 @@ def overview(pages: Pages, asked: Nothing) -> bytes:
     return encode(pages.overview())
 
 
+def budgets(pages: Pages, asked: Nothing) -> bytes:
+    """What the Budgets page shows."""
+    del asked
+    return encode(pages.budgets())
+
+
 def data(pages: Pages, asked: Nothing) -> bytes:
     """What the Data page shows."""
     del asked
@@ -162,6 +169,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/cube", "Costs by day for a page to group by itself", CubeAsked, Cube, cube),
     Route("/api/v1/explain", "What `farthing explain --json` answers, and its notes", ExplainAsked, None, explained),
     Route("/api/v1/overview", "The month, yesterday, what moved", Nothing, Overview, overview),
+    Route("/api/v1/budgets", "Budgets and credits", Nothing, BudgetsPage, budgets),
     Route("/api/v1/data", "Coverage, restatements, runs", Nothing, DataPage, data),
     Route("/api/v1/state", "The state of the ledger", Nothing, State, state),
 )

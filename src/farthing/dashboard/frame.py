@@ -19,6 +19,7 @@ LABELS: Mapping[str, str] = {
     "overview": "Overview",
     "explorer": "Explorer",
     "why": "Why",
+    "budgets": "Budgets",
     "data": "Data",
 }
 """The pages, in the order of the navigation."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from farthing import __version__
+from farthing.budget_forecasts import forecasts_of, installed_estimator
+from farthing.budgeting import credit_standing, rules_of, standings
 from farthing.dashboard.frame import LABELS, Frame, Link
 from farthing.dashboard.reading import Reading
 from farthing.dashboard.views import cube as cubes
+from farthing.dashboard.views.budgets import BudgetsPage, budgets_page
 from farthing.dashboard.views.data import DataPage, billed, data_page
 from farthing.dashboard.views.overview import Overview, overview, questions
 from farthing.explaining import document_of, sides_of
@@ -15,6 +19,8 @@ from farthing.exported import export_slices
 from farthing.ledger.reports import lens_prefix
 from farthing.model import BILLED_COST, EFFECTIVE_COST, Period
 from farthing.query.model import METRICS, Filter, Query, label_of
+from farthing.query.sources import REPORTS
+from farthing.signals.budgets import Status
 from farthing.signals.explain import Equalise, explain
 from farthing.sources.lenses import parse_lens
 from farthing.wording import day_name, several
@@ -112,6 +118,30 @@ class Pages:
 
         return self.reading.kept("overview", read)
 
+    def budgets(self) -> BudgetsPage:
+        """How budgets and credits stand, as `farthing budgets` tells it."""
+
+        def read() -> BudgetsPage:
+            app = self.reading.app
+            rules = rules_of(app.settings)
+            estimate = installed_estimator()
+            forecasts = forecasts_of(app.store, app.now, estimate) if estimate else None
+            standing = standings(app.store, rules.budgets, app.now, forecasts=forecasts)
+            lasting = credit_standing(app.store, rules.credits, app.now)
+            problems = [*standing.problems, *lasting.problems, *filter(None, [lasting.hint])]
+            return budgets_page(standing.statuses, list(map(self._spent, standing.statuses)), lasting.credits, problems)
+
+        return self.reading.kept("budgets", read)
+
+    def _spent(self, status: Status) -> Mapping[date, Decimal]:
+        """What a budget's scope cost on each day of its period: of daily reports, as budgets are judged."""
+        budget = status.budget
+        asked = cubes.question(status.period, (), budget.filters, (budget.metric,))
+        if status.newest is None:
+            return {}
+        rows = self.reading.ask(asked, REPORTS).rows
+        return {row.keys[0]: row.amounts[0] for row in rows if isinstance(row.keys[0], date)}
+
     def explained(
         self,
         after: Period,
@@ -128,8 +158,12 @@ class Pages:
 
     def told(self, name: str) -> Mapping[str, Any]:
         """The data of a page, as its template wants it."""
-        make: Mapping[str, Callable[[], Any]] = {"overview": self.overview, "data": self.data}
-        wanted = {"overview": ("overview", "data")}.get(name, (name,))
+        make: Mapping[str, Callable[[], Any]] = {
+            "overview": self.overview,
+            "budgets": self.budgets,
+            "data": self.data,
+        }
+        wanted = {"overview": ("overview", "budgets", "data")}.get(name, (name,))
         return {one: make[one]() for one in wanted if one in make}
 
     def frame(

@@ -5,10 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from farthing.dashboard.views.budgets import budgets_page
 from farthing.dashboard.views.data import data_page
 from farthing.dashboard.views.overview import MOVED_DAYS, overview, questions
-from farthing.model import Period, RunRecord, Source
+from farthing.model import Estimate, Period, RunRecord, Source
 from farthing.query.model import Day, Row, result
+from farthing.signals.budgets import Budget, DaySpend, evaluate
 
 NEWEST = date(2026, 11, 10)
 NOW = datetime(2026, 11, 11, 6, tzinfo=UTC)
@@ -149,3 +151,30 @@ def test_what_the_runs_cost_is_that_of_thirty_days():
     assert page.cost == Decimal("0.03")
     assert page.last_run.billed_requests == 3
     assert page.days == ()
+
+
+def budget(spent, amount="100", newest=date(2026, 11, 10), forecast=None):
+    wanted = Budget(name="all", amount=Decimal(amount))
+    days = {day: DaySpend("USD", Decimal(spent)) for day in Period(date(2026, 11, 1), newest + timedelta(days=1))}
+    status = evaluate(wanted, Period(date(2026, 11, 1), date(2026, 12, 1)), days, newest=newest, forecast=forecast)
+    return budgets_page([status], [{day: one.amount for day, one in days.items()}], None, ("a problem",))
+
+
+def test_a_budget_is_told_with_what_is_left_and_may_be_spent_a_day():
+    page = budget("2")
+    (one,) = page.budgets
+    assert (one.spent, one.left, one.a_day, one.days_left) == (20, 80, Decimal("4.00"), 20)
+    assert one.path[-1] == one.spent
+    assert one.level == "good"
+    assert page.problems == ("a problem",)
+
+
+def test_a_budget_that_is_over_has_nothing_left_a_day():
+    (one,) = budget("11").budgets
+    assert (one.left, one.a_day, one.state, one.level) == (-10, None, "over", "bad")
+
+
+def test_a_forecast_above_the_budget_warns():
+    above = Estimate(Decimal(120), Decimal(90), Decimal(150), Decimal(80), Decimal(160))
+    (one,) = budget("2", forecast=lambda period: above).budgets
+    assert (one.state, one.level, one.forecast) == ("may be over", "warn", above)
