@@ -4,6 +4,7 @@ import { budgets } from "./budgets.js";
 import { Explorer } from "./explorer.js";
 import { Source } from "./source.js";
 import { follow } from "./follow.js";
+import { incidents } from "./incidents.js";
 import { overview } from "./overview.js";
 import { Why } from "./why.js";
 import { pages } from "./pages.js";
@@ -14,6 +15,7 @@ const single = document.body.dataset.single === "yes";
 function start() {
   for (const root of document.querySelectorAll("[data-page]")) {
     const name = root.dataset.page;
+    if (name === "incidents") incidents(root);
     if (name === "budgets") budgets(root);
     if (name === "overview") overview(root);
     if (name === "why") new Why(root, source, single ? name : "").start();

@@ -20,17 +20,18 @@ function script(name, file) {
   });
 }
 
-export async function ask(url, signal) {
+// With `body`, something is told to the server: JSON, which a foreign page cannot send.
+export async function ask(url, signal, body) {
   let answer;
   try {
-    answer = await fetch(url, { signal, headers: { Accept: "application/json" } });
+    answer = await fetch(url, { signal, headers: { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) }, ...(body && { method: "POST", body: JSON.stringify(body) }) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("farthing's server does not answer: start it again with farthing dashboard");
   }
-  const body = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
-  if (!answer.ok) throw new Error(body.error || `the server answered ${answer.status}`);
-  return body;
+  const told = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
+  if (!answer.ok) throw new Error(told.error || `the server answered ${answer.status}`);
+  return told;
 }
 
 // The cube of a ledger without a day.

@@ -6,10 +6,11 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from farthing import __version__
-from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, Pages
+from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, Pages, Said
 from farthing.dashboard.views.budgets import BudgetsPage
 from farthing.dashboard.views.cube import Cube
 from farthing.dashboard.views.data import DataPage
+from farthing.dashboard.views.incidents import IncidentsPage
 from farthing.dashboard.views.overview import Overview
 from farthing.errors import UsageError
 from farthing.jsontext import encode
@@ -146,6 +147,26 @@ def overview(pages: Pages, asked: Nothing) -> bytes:
     return encode(pages.overview())
 
 
+def incidents(pages: Pages, asked: Nothing) -> bytes:
+    """What the Incidents page shows."""
+    del asked
+    return encode(pages.incidents())
+
+
+def decided(pages: Pages, id_: str, body: bytes) -> bytes:
+    """Keeps a decision about an incident.
+
+    Raises:
+        UsageError: it is no such decision, or there is no such incident.
+    """
+    try:
+        said = msgspec.json.decode(body, type=Said)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"this is no decision: {error}") from error
+    pages.decide(id_, said)
+    return encode(State(pages.reading.version()))
+
+
 def budgets(pages: Pages, asked: Nothing) -> bytes:
     """What the Budgets page shows."""
     del asked
@@ -164,11 +185,15 @@ def state(pages: Pages, asked: Nothing) -> bytes:
     return encode(State(pages.reading.version()))
 
 
+DECISIONS = "/api/v1/incidents/{incident}/decisions"
+"""Where a decision is posted."""
+
 ROUTES: tuple[Route, ...] = (
     Route("/api/v1/report", "What `farthing report --json` answers", ReportAsked, None, report),
     Route("/api/v1/cube", "Costs by day for a page to group by itself", CubeAsked, Cube, cube),
     Route("/api/v1/explain", "What `farthing explain --json` answers, and its notes", ExplainAsked, None, explained),
     Route("/api/v1/overview", "The month, yesterday, what moved", Nothing, Overview, overview),
+    Route("/api/v1/incidents", "What went otherwise than expected", Nothing, IncidentsPage, incidents),
     Route("/api/v1/budgets", "Budgets and credits", Nothing, BudgetsPage, budgets),
     Route("/api/v1/data", "Coverage, restatements, runs", Nothing, DataPage, data),
     Route("/api/v1/state", "The state of the ledger", Nothing, State, state),
@@ -201,12 +226,12 @@ def parsed(pairs: Sequence[tuple[str, str]], type_: type[msgspec.Struct]) -> Any
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document of :data:`ROUTES`."""
-    types = [route.answers for route in ROUTES if route.answers] + [Problem]
+    types = [route.answers for route in ROUTES if route.answers] + [Problem, Said]
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
         "info": {"title": "farthing", "version": __version__, "description": "What the ledger tells. Reads only."},
-        "paths": {route.path: {"get": _operation(route)} for route in ROUTES},
+        "paths": {**{route.path: {"get": _operation(route)} for route in ROUTES}, DECISIONS: {"post": _deciding()}},
         "components": {"schemas": components},
     }
 
@@ -238,6 +263,26 @@ def _operation(route: Route) -> dict[str, Any]:
             "400": problem,
             "422": problem,
             "503": problem,
+        },
+    }
+
+
+def _deciding() -> dict[str, Any]:
+    problem = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        "operationId": "decide",
+        "summary": "Keeps a decision about an incident, in the ledger's events",
+        "parameters": [{"name": "incident", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Said"}}},
+        },
+        "responses": {
+            "200": {
+                "description": "It is kept",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/State"}}},
+            },
+            **{code: {"description": "What is wrong", "content": problem} for code in ("400", "403", "415", "503")},
         },
     }
 

@@ -19,6 +19,7 @@ LABELS: Mapping[str, str] = {
     "overview": "Overview",
     "explorer": "Explorer",
     "why": "Why",
+    "incidents": "Incidents",
     "budgets": "Budgets",
     "data": "Data",
 }
@@ -32,6 +33,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
         links: the navigation.
         version: of farthing.
         ledger: where the figures are kept.
+        has_days: whether the ledger has any.
         freshness: how new they are, in words.
         made: when the page was made, in words.
         source: what the script is told: where the cube is, which columns and metrics there are.
@@ -43,6 +45,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     ledger: str
     freshness: str
+    has_days: bool
     made: str
     source: Mapping[str, Any]
     single: bool

@@ -68,6 +68,8 @@ class Guard:
             return _text(421, "this server does not answer to that name; name it with --allow-host")
         if len(request.scope.get("query_string", b"")) > MOST_QUERY_BYTES:
             return _text(414, f"the address is longer than {MOST_QUERY_BYTES} bytes")
+        if request.method not in ("GET", "HEAD") and not _own(headers):
+            return _text(403, "this was sent from another page")
         length = headers.get("content-length", "0")
         if "transfer-encoding" in headers or not length.isdigit() or int(length) > MOST_BODY_BYTES:
             return _text(413, f"more than {MOST_BODY_BYTES} bytes, or of unknown length")
@@ -92,6 +94,13 @@ def host_of(headers: Headers) -> str:
         return urlsplit(f"//{headers.get('host', '')}").hostname or ""
     except ValueError:
         return ""
+
+
+def _own(headers: Headers) -> bool:
+    """Whether what changes something comes from a page of this server, or from no page at all."""
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    same = origin is None or origin.partition("://")[2] == headers.get("host")
+    return same and site in (None, "same-origin", "none")
 
 
 def _text(code: int, message: str) -> Response:

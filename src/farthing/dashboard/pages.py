@@ -3,16 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from farthing import __version__
 from farthing.budget_forecasts import forecasts_of, installed_estimator
 from farthing.budgeting import credit_standing, rules_of, standings
 from farthing.dashboard.frame import LABELS, Frame, Link
+from farthing.dashboard.incidents import Looked, looked, record
 from farthing.dashboard.reading import Reading
 from farthing.dashboard.views import cube as cubes
 from farthing.dashboard.views.budgets import BudgetsPage, budgets_page
 from farthing.dashboard.views.data import DataPage, billed, data_page
+from farthing.dashboard.views.incidents import IncidentsPage, incidents_page
+from farthing.dashboard.views.incidents import question as incidents_question
 from farthing.dashboard.views.overview import Overview, overview, questions
 from farthing.explaining import document_of, sides_of
 from farthing.exported import export_slices
@@ -22,6 +27,7 @@ from farthing.query.model import METRICS, Filter, Query, label_of
 from farthing.query.sources import REPORTS
 from farthing.signals.budgets import Status
 from farthing.signals.explain import Equalise, explain
+from farthing.signals.feedback import Action
 from farthing.sources.lenses import parse_lens
 from farthing.wording import day_name, several
 
@@ -52,6 +58,15 @@ FURTHER = (
     "ProviderName",
 )
 """Columns that the Explorer offers where something in the ledger tells them."""
+
+
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A decision about an incident, as somebody sends it."""
+
+    action: Action
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    until: date | None = None
+    note: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class Pages:
@@ -133,6 +148,34 @@ class Pages:
 
         return self.reading.kept("budgets", read)
 
+    def looked(self) -> Looked:
+        """The ledger's incidents, and what was decided."""
+        return self.reading.kept("incidents", lambda: looked(self.reading.app))
+
+    def incidents(self) -> IncidentsPage:
+        """The Incidents page."""
+
+        def read() -> IncidentsPage:
+            found, everything = self.looked(), self.reading.everything()
+            newest = everything.end - timedelta(days=1)
+            asked = incidents_question(found.incidents, found.metric, newest) if everything else None
+            costs = self.reading.ask(asked, REPORTS) if asked else None
+            names = self.reading.names() if costs else {}
+            today = self.reading.app.today
+            return incidents_page(found.incidents, found.decisions, costs, names, found.metric, today, found.learning)
+
+        return self.reading.kept("incidents page", read)
+
+    def decide(self, id_: str, said: Said) -> None:
+        """Keeps what somebody decided, as an event in the ledger.
+
+        Raises:
+            UsageError: there is no such incident, or action and end do not fit.
+        """
+        incidents = self.looked().incidents
+        record(self.reading.app, incidents, id_, said.action, by=said.by, until=said.until, note=said.note)
+        self.reading.look_again()
+
     def _spent(self, status: Status) -> Mapping[date, Decimal]:
         """What a budget's scope cost on each day of its period: of daily reports, as budgets are judged."""
         budget = status.budget
@@ -160,10 +203,11 @@ class Pages:
         """The data of a page, as its template wants it."""
         make: Mapping[str, Callable[[], Any]] = {
             "overview": self.overview,
+            "incidents": self.incidents,
             "budgets": self.budgets,
             "data": self.data,
         }
-        wanted = {"overview": ("overview", "budgets", "data")}.get(name, (name,))
+        wanted = {"overview": ("overview", "incidents", "budgets", "data")}.get(name, (name,))
         return {one: make[one]() for one in wanted if one in make}
 
     def frame(
@@ -182,6 +226,7 @@ class Pages:
             version=__version__,
             ledger=app.store.locate("cost_data").removesuffix("cost_data"),
             freshness=self.freshness(),
+            has_days=bool(self.reading.everything()),
             made=f"made {day_name(app.today)}, {app.now:%H:%M} UTC",
             source=source,
             single=single,

@@ -87,6 +87,12 @@ class Reading:
                 self._version = (now, version)
             return self._version[1]
 
+    def look_again(self) -> None:
+        """Takes the ledger's state for unknown: something was just written."""
+        with self._lock:
+            if self._version is not None:
+                self._version = (self._monotonic() - CHECK_SECONDS, self._version[1])
+
     def kept(self, name: Hashable, make: Callable[[], T]) -> T:
         """What ``make`` gives, made once for a state of the ledger, also when several ask at once."""
         key = (self.version(), name)

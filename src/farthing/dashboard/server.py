@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -47,6 +48,7 @@ def application(pages: Pages, *, hosts: frozenset[str], token: str | None = None
         Route("/static/{name}", _static),
         Route("/api/v1/openapi.json", _openapi),
         *(Route(route.path, _answer(pages, route)) for route in api.ROUTES),
+        Route(api.DECISIONS, _decided(pages), methods=["POST"]),
     ]
     return Starlette(
         routes=routes,
@@ -88,6 +90,18 @@ def _answer(pages: Pages, route: api.Route) -> Callable[[Request], Response]:
     return answer
 
 
+def _decided(pages: Pages) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        # A form of a foreign page cannot send JSON, and a script of it may not; see Guard for the rest.
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise HTTPException(415)
+        body = await request.body()
+        told = await run_in_threadpool(api.decided, pages, request.path_params["incident"], body)
+        return Response(told, media_type="application/json")
+
+    return answer
+
+
 def _health(request: Request) -> Response:
     del request
     return Response(b'{"status":"ok"}', media_type="application/json")
@@ -107,7 +121,11 @@ def _static(request: Request) -> Response:
     )
 
 
-STATUS = {404: "There is no such page", 405: "That is not how this address is asked"}
+STATUS = {
+    415: "Send it as application/json",
+    404: "There is no such page",
+    405: "That is not how this address is asked",
+}
 
 
 def _failed(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
