@@ -74,6 +74,34 @@ def test_the_overview_says_what_the_report_says(opened, live, farthing):
         assert shown(page.locator(f"[data-figure={name}]").inner_text()) == cents(wanted)
 
 
+def test_from_an_alerts_link_to_the_cause_and_a_mute(opened, live, farthing):
+    incident = farthing.json("anomalies")[0]
+    page = opened(f"{live}/incidents#{incident['incident']}")
+    card = page.locator(f"#incident-{incident['incident']}")
+    assert card.locator("summary").evaluate("(one) => one === document.activeElement")
+    assert shown(card.locator(".figure .value").inner_text()) == cents(incident["excess"])
+    # The rest by the keyboard alone.
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Mute")
+    page.keyboard.press("Tab")
+    page.keyboard.type("12312026")
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "by":
+            break
+    page.keyboard.type("Ada")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "(id) => document.getElementById(id)?.innerText.includes('muted until')", arg=f"incident-{incident['incident']}"
+    )
+    said = page.locator(f"#incident-{incident['incident']}").inner_text()
+    assert "mute until Thu 31 Dec 2026 by Ada" in said
+    page.locator(f"#incident-{incident['incident']} tbody th a").first.click()
+    ready(page)
+    assert incident["root_cause"][0]["ServiceName"] in page.locator("[data-part=crumbs]").inner_text()
+
+
 def test_budgets_say_what_the_command_says(opened, live, farthing):
     page = opened(f"{live}/budgets")
     told = farthing.json("budgets")["budgets"]

@@ -111,6 +111,7 @@ def _warm(pages: object) -> None:
 
     assert isinstance(pages, Pages)  # noqa: S101
     try:
+        pages.told("overview")
         source = pages.source("live")
         cube(pages, CubeAsked(start=source["start"], end=source["end"], metric=tuple(source["base"])))
     except FarthingError:

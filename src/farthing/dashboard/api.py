@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from farthing import __version__
-from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, Pages, Said
+from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, NewDecision, Pages
 from farthing.dashboard.views.budgets import BudgetsPage
 from farthing.dashboard.views.cube import Cube
 from farthing.dashboard.views.data import DataPage
@@ -64,7 +64,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No parameters."""
 
 
-class State(msgspec.Struct, frozen=True):
+class LedgerState(msgspec.Struct, frozen=True):
     """Names the ledger's state: it changes when there are new figures."""
 
     version: str
@@ -160,11 +160,11 @@ def decided(pages: Pages, id_: str, body: bytes) -> bytes:
         UsageError: it is no such decision, or there is no such incident.
     """
     try:
-        said = msgspec.json.decode(body, type=Said)
+        said = msgspec.json.decode(body, type=NewDecision)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"this is no decision: {error}") from error
     pages.decide(id_, said)
-    return encode(State(pages.reading.version()))
+    return encode(LedgerState(pages.reading.version()))
 
 
 def budgets(pages: Pages, asked: Nothing) -> bytes:
@@ -182,7 +182,7 @@ def data(pages: Pages, asked: Nothing) -> bytes:
 def state(pages: Pages, asked: Nothing) -> bytes:
     """Whether anything changed."""
     del asked
-    return encode(State(pages.reading.version()))
+    return encode(LedgerState(pages.reading.version()))
 
 
 DECISIONS = "/api/v1/incidents/{incident}/decisions"
@@ -196,7 +196,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/incidents", "What went otherwise than expected", Nothing, IncidentsPage, incidents),
     Route("/api/v1/budgets", "Budgets and credits", Nothing, BudgetsPage, budgets),
     Route("/api/v1/data", "Coverage, restatements, runs", Nothing, DataPage, data),
-    Route("/api/v1/state", "The state of the ledger", Nothing, State, state),
+    Route("/api/v1/state", "The state of the ledger", Nothing, LedgerState, state),
 )
 
 
@@ -226,7 +226,7 @@ def parsed(pairs: Sequence[tuple[str, str]], type_: type[msgspec.Struct]) -> Any
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document of :data:`ROUTES`."""
-    types = [route.answers for route in ROUTES if route.answers] + [Problem, Said]
+    types = [route.answers for route in ROUTES if route.answers] + [Problem, NewDecision]
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -275,12 +275,12 @@ def _deciding() -> dict[str, Any]:
         "parameters": [{"name": "incident", "in": "path", "required": True, "schema": {"type": "string"}}],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Said"}}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewDecision"}}},
         },
         "responses": {
             "200": {
                 "description": "It is kept",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/State"}}},
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/LedgerState"}}},
             },
             **{code: {"description": "What is wrong", "content": problem} for code in ("400", "403", "415", "503")},
         },

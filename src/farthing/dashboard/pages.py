@@ -60,7 +60,7 @@ FURTHER = (
 """Columns that the Explorer offers where something in the ledger tells them."""
 
 
-class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A decision about an incident, as somebody sends it."""
 
     action: Action
@@ -166,7 +166,7 @@ class Pages:
 
         return self.reading.kept("incidents page", read)
 
-    def decide(self, id_: str, said: Said) -> None:
+    def decide(self, id_: str, said: NewDecision) -> None:
         """Keeps what somebody decided, as an event in the ledger.
 
         Raises:

@@ -16,12 +16,13 @@ import msgspec
 
 from farthing.app import App
 from farthing.asking import Question, open_engine
+from farthing.exported import exports_of
 from farthing.ledger.reports import PREFIX, Outline, Reports
 from farthing.ledger.runs import Runs
 from farthing.model import Period, RunRecord
 from farthing.query.engines.base import ChargesEngine
 from farthing.query.model import Query, Result
-from farthing.query.sources import SourceName
+from farthing.query.sources import REPORTS, SourceName
 from farthing.reporting import days_of, question_of
 
 LOOKED_AT = (
@@ -122,11 +123,17 @@ class Reading:
             FarthingError: as an engine's ``run``.
         """
         everything = self.everything()
+        if only == REPORTS and not self.has_exports():
+            only = None  # the same answer, from the engine that is open
         reach = Period(min(query.period.start, everything.start), max(query.period.end, everything.end))
         question = question_of(self.app, reach, query.named, only)
         opened = self._engine(question)
         with opened.lock:
             return opened.engine.run(query)
+
+    def has_exports(self) -> bool:
+        """Whether billing exports were imported."""
+        return self.kept("exports", lambda: bool(exports_of(self.app).slices()))
 
     def names(self) -> dict[str, str | None]:
         """What each account is called."""

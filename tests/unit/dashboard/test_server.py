@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from farthing.cli import group
-from farthing.dashboard.api import ROUTES
+from farthing.dashboard.api import DECISIONS, ROUTES
 from farthing.dashboard.frame import LABELS
 from farthing.dashboard.guard import POLICY
 from farthing.dashboard.server import application
@@ -59,7 +59,7 @@ def test_every_page_is_there_with_its_headers(client, path):
 def test_an_empty_ledger_says_what_to_do(empty, path):
     answer = empty.get(path)
     assert answer.status_code == 200
-    assert "farthing collect" in answer.text or "farthing.toml" in answer.text
+    assert "farthing collect" in answer.text or "farthing backfill" in answer.text or "farthing.toml" in answer.text
 
 
 def test_health_and_assets(client):
@@ -140,7 +140,7 @@ def test_a_token_is_asked_for(pages):
 def test_the_answers_are_as_the_openapi_document_says(client):
     document = client.get("/api/v1/openapi.json").json()
     schemas = document["components"]
-    assert set(document["paths"]) == {route.path for route in ROUTES}
+    assert set(document["paths"]) == {*(route.path for route in ROUTES), DECISIONS}
     for route in ROUTES:
         answer = client.get(route.path)
         assert answer.status_code == 200, (route.path, answer.text)
