@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -41,8 +42,23 @@ def test_the_wheel_holds_every_module_and_nothing_else(dist):
     names = set(zipfile.ZipFile(next(dist.glob("*.whl"))).namelist())
     source = ROOT / "src"
     modules = {str(path.relative_to(source)) for path in source.rglob("*.py")}
-    assert modules | {"farthing/py.typed"} == {name for name in names if ".dist-info/" not in name}
+    dashboard = source / "farthing" / "dashboard"
+    templates = {str(path.relative_to(source)) for path in (dashboard / "templates").iterdir()}
+    # Built, and not in git: a wheel has them wherever it was built.
+    assets = {
+        f"farthing/dashboard/static/{name}" for name in ("app.js", "app.js.LEGAL.txt", "app.css", "source.sha256")
+    }
+    wanted = modules | templates | assets | {"farthing/py.typed"}
+    assert wanted == {name for name in names if ".dist-info/" not in name}
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_sdist_holds_the_built_assets_and_no_modules_of_others(dist):
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {"frontend/build.py", "frontend/package-lock.json", "hatch_build.py"} <= names
+    assert "src/farthing/dashboard/static/app.js" in names
+    assert not [name for name in names if "node_modules" in name or "/.node/" in name]
 
 
 def test_the_installed_command_works_without_the_tree(installed, tmp_path):
@@ -55,4 +71,5 @@ def test_the_installed_command_works_without_the_tree(installed, tmp_path):
     out = run(farthing, "demo", "--size", "small", "--no-serve", cwd=tmp_path, env=environment)
     assert "over its threshold" in out
     assert '"rows"' in run(farthing, "report", "--json", cwd=tmp_path, env=environment)
+    assert "index.html" in run(farthing, "site", tmp_path / "site", cwd=tmp_path, env=environment)
     assert "farthing.daily-report/1" in run(farthing, "schema", "daily-report", cwd=tmp_path, env=environment)
