@@ -67,6 +67,7 @@ def serve(app: "App", host: str, port: int, names: tuple[str, ...] = (), *, open
         listening = socket.socket(family)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(128)  # whoever opens the printed address waits, instead of being refused
     except OSError as error:
         listening.close()
         raise UsageError(
