@@ -8,11 +8,15 @@ import { incidents } from "./incidents.js";
 import { overview } from "./overview.js";
 import { Why } from "./why.js";
 import { pages } from "./pages.js";
+import { skip } from "./skip.js";
 
 const source = new Source();
 const single = document.body.dataset.single === "yes";
 
 function start() {
+  skip();
+  // Before the pages: one draws itself when it is the one that is shown.
+  if (single) pages();
   for (const root of document.querySelectorAll("[data-page]")) {
     const name = root.dataset.page;
     if (name === "incidents") incidents(root);
@@ -21,7 +25,6 @@ function start() {
     if (name === "why") new Why(root, source, single ? name : "").start();
     if (name === "explorer") new Explorer(root, source, single ? name : "").start();
   }
-  if (single) pages();
   follow(source.meta);
 }
 

@@ -194,8 +194,8 @@ export class Explorer {
     const value = cube.dims[by].values[place] ?? "";
     const filters = [...now.filters.filter((one) => !(one.column === now.by && !one.exclude)), { column: now.by, value, exclude: false }];
     const next = nextColumn(this.columns.map((one) => one.value), filters, now.by);
-    this.set({ filters, by: next });
-    this.find("crumbs").querySelector("button")?.focus({ preventScroll: true });
+    // Where the focus was is gone; the way back is the next thing wanted.
+    return this.set({ filters, by: next }).then(() => this.find("crumbs").querySelector("button")?.focus({ preventScroll: true }));
   }
 
   rows() {
@@ -230,7 +230,7 @@ export class Explorer {
       h("th", { scope: "row" }, h("div", { class: "named" }, h("span", { class: named.has(row.place) ? `swatch s${slots.get(row.place)}` : "swatch other", ariaHidden: "true" }),
         h("div", { class: "called" }, h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name), row.id ? h("span", { class: "id" }, row.id) : null))),
       h("td", { class: "number", title: `${plain(row.total)} ${cube.currency}` }, cents(row.total)),
-      h("td", { class: "number share" }, share(row.total, found.total), h("meter", { value: Math.max(0, toNumber(row.total)), max: Math.max(1e-9, toNumber(found.groups[0]?.total ?? 1n)), ariaHidden: "true" })),
+      h("td", { class: "number share" }, share(row.total, found.total), found.total > 0n && h("meter", { value: Math.max(0, toNumber(row.total)), max: Math.max(1e-9, toNumber(found.groups[0]?.total ?? 1n)), ariaHidden: "true" })),
       ...(before ? [h("td", { class: "number" }, cents(row.before)), h("td", { class: `number ${row.change > 0n ? "up" : row.change < 0n ? "down" : ""}` }, cents(row.change, true)), h("td", { class: "number" }, row.before > 0n ? share(row.change, row.before, true) : row.change ? "new" : "–")] : [])));
     const difference = before ? found.total - before.total : 0n;
     const foot = h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number", title: `${plain(found.total)} ${cube.currency}` }, cents(found.total)), h("td", { class: "number" }, ""),

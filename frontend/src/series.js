@@ -18,7 +18,8 @@ export function drawSeries(chart, told, drill) {
   const labels = found.buckets.map((bucket) => days.short(bucket, now.grain));
   // One day alone has no line.
   const kind = width === 1 ? "bar" : now.chart;
-  const stacked = now.chart !== "line";
+  const there = presentBuckets(cube, now, found.buckets);
+  const stacked = kind !== "line";
   const provisional = provisionalBuckets(cube, now, found.buckets);
   const old = before ? addedUp(before.groups, before.buckets.length) : null;
 
@@ -27,7 +28,8 @@ export function drawSeries(chart, told, drill) {
       type: kind === "bar" ? "bar" : "line",
       name: line.name,
       stack: stacked ? "cost" : undefined,
-      data: line.values.map(toNumber),
+      // A day that the ledger lacks is a gap: it did not cost nothing.
+      data: line.values.map((value, bucket) => (there[bucket] ? toNumber(value) : null)),
       color: colourOf(line.slot),
       areaStyle: kind === "area" ? { opacity: 0.82 } : undefined,
       lineStyle: { width: kind === "area" ? 0.75 : 2 },
@@ -78,6 +80,14 @@ export function drawSeries(chart, told, drill) {
 function provisionalBuckets(cube, now, buckets) {
   const set = new Set([...cube.provisional].map((day) => days.bucketOf(cube.start + day, now.grain)));
   return buckets.map((bucket, place) => (set.has(bucket) ? place : -1)).filter((place) => place >= 0);
+}
+
+function presentBuckets(cube, now, buckets) {
+  const present = new Set();
+  for (let day = Math.max(now.from, cube.start); day < Math.min(now.to, cube.end); day++) {
+    if (!cube.missing.has(day - cube.start)) present.add(days.bucketOf(day, now.grain));
+  }
+  return buckets.map((bucket) => present.has(bucket));
 }
 
 const bars = (places) => [[{ xAxis: places[0] }, { xAxis: places[places.length - 1] }]];

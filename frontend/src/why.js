@@ -170,8 +170,8 @@ export class Why {
   drill(driver) {
     const { now } = this.told;
     const filters = [...now.filters.filter((one) => one.column !== now.by || one.exclude), { column: now.by, value: driver.value ?? "", exclude: false }];
-    this.set({ filters, by: nextColumn(this.columns.map((one) => one.value), filters, now.by) });
-    this.find("crumbs").querySelector("button")?.focus({ preventScroll: true });
+    // Where the focus was is gone; the way back is the next thing wanted.
+    return this.set({ filters, by: nextColumn(this.columns.map((one) => one.value), filters, now.by) }).then(() => this.find("crumbs").querySelector("button")?.focus({ preventScroll: true }));
   }
 
   csv() {

@@ -1,52 +1,73 @@
-"""The dashboard as files: a static site that opens from a disk or a bucket, or one HTML file for a mail."""
+"""The dashboard as files: a static site that opens from a disk or a bucket, or one HTML file for a mail.
+
+Scripts, styles and figures have their hash in their names: a page never meets those of another state, whoever copies or
+caches them, and whatever dies while they are written.
+"""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from farthing.dashboard.assets import TYPES, asset
-from farthing.dashboard.frame import LABELS, Frame
+from farthing.dashboard.folder import write_file, write_files
+from farthing.dashboard.frame import LABELS
 from farthing.dashboard.pages import BASE_METRICS, Pages
 from farthing.dashboard.rendering import render, render_single, script_json
 from farthing.dashboard.views.cube import Cube, only
-from farthing.errors import UsageError
 from farthing.model import Period
 from farthing.query.model import Filter
 
 HOME = "overview"
 SINGLE_NAME = "farthing.html"
-CUBE, MORE = "cube.data.js", "more.data.js"
 
 
 def write_site(pages: Pages, folder: Path) -> list[Path]:
-    """Writes every page, the assets and the data; what else is in the folder is left alone.
+    """Writes every page, the assets and the data.
 
     Returns:
         The files.
 
     Raises:
-        UsageError: the folder cannot be written.
+        UsageError: the folder holds something else than a site.
+        FarthingError: it cannot be written.
     """
-    source = {**pages.source("static"), "files": {"cube": CUBE, "more": MORE}}
-    frame = _frame(pages, source, single=False)
+    files = site(pages)
+    write_files(folder, files)
+    return [folder / name for name in files]
+
+
+def site(pages: Pages) -> dict[str, bytes]:
+    """Every file of the site, by its name.
+
+    Raises:
+        FarthingError: the ledger cannot be read.
+    """
+    source = pages.source("static")
     cube = pages.cube(pages.base_period(), pages.base_columns())
-    files: dict[str, bytes] = {name: asset(name) for name in TYPES}
-    for name in LABELS:
-        files[_file(name)] = render(name, frame, pages.told(name)).encode()
     rest = tuple(one.metric for one in cube.amounts if one.metric not in BASE_METRICS)
-    files[CUBE] = _script("cube", only(cube, source["base"]))
-    files[MORE] = _script("more", only(cube, rest))
-    return [_write(folder / name, data) for name, data in files.items()]
+    files: dict[str, bytes] = {}
+    named: dict[str, str] = {}
+    for name, metrics in (("cube", source["base"]), ("more", rest)):
+        body = _script(name, only(cube, metrics))
+        named[name] = f"{name}.{_hash(body)}.data.js"
+        files[named[name]] = body
+    assets = {name: name.replace("app.", f"app.{_hash(asset(name))}.", 1) for name in TYPES}
+    files |= {file: asset(name) for name, file in assets.items()}
+    frame = pages.frame(href=_file, asset=assets.__getitem__, source={**source, "files": named})
+    return files | {_file(name): render(name, frame, pages.told(name)).encode() for name in LABELS}
 
 
 def write_single(pages: Pages, path: Path) -> Path:
     """Writes all pages as one file that needs nothing else.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: a folder has its name.
+        FarthingError: it cannot be written.
     """
     cube = pages.cube(pages.base_period(), pages.base_columns(), pages.source("single")["base"])
-    return _write(path, single(pages, cube, tuple(LABELS), {}).encode())
+    write_file(path, single(pages, cube, tuple(LABELS), {}).encode())
+    return path
 
 
 def report_page(
@@ -75,21 +96,20 @@ def single(pages: Pages, cube: Cube, shown: Sequence[str], more: Mapping[str, An
     source = {**pages.source("single"), **more}
     source["metrics"] = [{"value": one.metric, "label": one.label} for one in cube.amounts]
     source["columns"] = [{"value": one.column, "label": one.label} for one in cube.dimensions]
-    frame = _frame(pages, source, single=True, shown=shown)
+    frame = pages.frame(href=lambda name: f"#{name}", asset=_inline, source=source, single=True, shown=shown)
     told: dict[str, Any] = {}
     for name in shown:
         told |= pages.told(name)
     return render_single(shown, frame, told, cube)
 
 
-def _frame(pages: Pages, source: Mapping[str, Any], *, single: bool, shown: Sequence[str] = tuple(LABELS)) -> Frame:
-    return pages.frame(
-        href=lambda name: f"#{name}" if single else _file(name),
-        asset=lambda name: asset(name).decode() if single else name,
-        source=source,
-        single=single,
-        shown=shown,
-    )
+def _inline(name: str) -> str:
+    """An asset as it stands in the document; the script keeps the licence that its file has beside it."""
+    text = asset(name).decode()
+    if name != "app.js":
+        return text
+    licences = asset("app.js.LEGAL.txt").decode().replace("*/", "* /")
+    return f"/*\n{licences}*/\n{text}"
 
 
 def _file(page: str) -> str:
@@ -101,10 +121,5 @@ def _script(name: str, value: object) -> bytes:
     return f'farthingData("{name}", {script_json(value)});\n'.encode()
 
 
-def _write(path: Path, data: bytes) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path
+def _hash(body: bytes) -> str:
+    return sha256(body).hexdigest()[:12]

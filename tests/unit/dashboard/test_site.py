@@ -16,7 +16,7 @@ NASTY = "</script><script>alert(1)</script><!-- \u2028 &"
 
 
 def test_every_page_and_its_data_are_written(pages, tmp_path):
-    files = {path.name for path in write_site(pages, tmp_path / "out")}
+    files = {re.sub(r"[.][0-9a-f]{12}[.]", ".", path.name) for path in write_site(pages, tmp_path / "out")}
     wanted = {"index.html", *(f"{name}.html" for name in LABELS if name != "overview")}
     assert files == wanted | set(TYPES) | {"cube.data.js", "more.data.js"}
     for path in (tmp_path / "out").glob("*.html"):
@@ -27,13 +27,13 @@ def test_every_page_and_its_data_are_written(pages, tmp_path):
 
 
 def test_the_data_is_a_script_of_one_call(pages, tmp_path):
-    write_site(pages, tmp_path)
-    text = (tmp_path / "cube.data.js").read_text()
+    files = {path.name.split(".")[0]: path for path in write_site(pages, tmp_path) if path.name.endswith(".data.js")}
+    text = files["cube"].read_text()
     cube = json.loads(text.removeprefix('farthingData("cube", ').removesuffix(");\n"))
     assert cube["schema"] == "farthing.cube/1"
     assert {one["metric"] for one in cube["amounts"]} == {"BilledCost", "EffectiveCost"}
     more = json.loads(
-        (tmp_path / "more.data.js").read_text().removeprefix('farthingData("more", ').removesuffix(");\n")
+        files["more"].read_text().removeprefix('farthingData("more", ').removesuffix(");\n")
     )
     assert "x_UnblendedCost" in {one["metric"] for one in more["amounts"]}
 
@@ -41,16 +41,23 @@ def test_the_data_is_a_script_of_one_call(pages, tmp_path):
 def test_the_one_file_needs_nothing_and_allows_nothing_else(pages, tmp_path):
     text = write_single(pages, tmp_path / "one.html").read_text()
     assert not re.search(r'(?:src|href)="(?!#|data:)', text)
-    for name in ("app.js", "app.css"):
-        assert inline_hash(asset(name).decode()) in text
+    for element in ("script", "style"):
+        (body,) = re.findall(f"<{element}>(.*?)</{element}>", text, re.DOTALL)
+        assert inline_hash(body) in text
+    assert "Copyright (c) 2013, Baidu Inc." in text
     assert text.count("</script>") == len(re.findall(r"<script[ >]", text))
 
 
 def test_a_folder_that_cannot_be_written_is_said(filled, tmp_path):
     (tmp_path / "taken").write_text("")
     environment = {"FARTHING_TODAY": "2026-11-28"}
-    done = CliRunner().invoke(group, ["--home", str(filled), "site", str(tmp_path / "taken")], env=environment)
-    assert "cannot be written" in str(done.exception)
+    asked = ["--home", str(filled), "site"]
+    for arguments in ([str(tmp_path / "taken")], [str(tmp_path / "taken" / "below")], [str(tmp_path), "--single-file"]):
+        done = CliRunner().invoke(group, [*asked, *arguments], env=environment)
+        if arguments[-1] == "--single-file":
+            assert (tmp_path / "farthing.html").is_file()
+        else:
+            assert "cannot be written" in str(done.exception) or "is a file" in str(done.exception)
 
 
 def test_a_report_as_a_page(filled):
