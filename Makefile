@@ -8,7 +8,6 @@ BASELINES := $(VENV)/baselines
 FOCUS := $(VENV)/focus
 ENGINES := $(VENV)/engines
 BROWSER := $(VENV)/browser
-SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The dashboard's script and stylesheet; git does not keep them. Node is fetched where there is none.
@@ -39,7 +38,7 @@ engines: $(ENGINES)/.engines  ## the contract of engines on Spark: a session, a 
 	$(ENGINES)/bin/python -m pytest -m engines -p no:xdist tests/engines $(ARGS)
 
 browser: $(BROWSER)/.browser $(ASSETS) $(AXE)  ## every page in Chromium: both themes, three widths, axe, numbers against the command line
-	@command -v chromium >/dev/null || { echo "installing chromium" >&2; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
+	$(BROWSER)/bin/python tools/chromium.py
 	$(BROWSER)/bin/python -m pytest -m browser -p no:xdist tests/browser $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy strict, the walls between the rooms

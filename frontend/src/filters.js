@@ -28,21 +28,23 @@ export class FilterPanel {
     this.cube = cube;
     this.filters = filters;
     this.button.querySelector("[data-part=filter-count]").textContent = filters.length ? ` (${filters.length})` : "";
-    if (!this.panel.hidden) this.draw(true);
+    if (!this.panel.hidden) this.draw();
   }
 
-  draw(keep = false) {
+  draw() {
     const { cube } = this;
     const place = Math.max(0, cube.dims.findIndex((dim) => dim.column === this.column));
     const dim = cube.dims[place];
     this.column = dim.column;
-    const focused = keep && document.activeElement?.dataset.key;
-    const tabs = cube.dims.map((one) => h("button", { type: "button", ariaPressed: String(one === dim), onclick: () => { this.column = one.column; this.text = ""; this.draw(); } }, one.label));
+    // What is drawn anew keeps the focus: without it, Escape and Tab would start from the top of the page.
+    const focused = this.panel.contains(document.activeElement) && document.activeElement.dataset.key;
+    const keyed = (key, one) => { one.dataset.key = key; return one; };
+    const tabs = cube.dims.map((one) => keyed(`column ${one.column}`, h("button", { type: "button", ariaPressed: String(one === dim), onclick: () => { this.column = one.column; this.text = ""; this.draw(); } }, one.label)));
     const search = h("input", { type: "search", value: this.text, placeholder: `Search ${dim.label.toLowerCase()}`, ariaLabel: `Search ${dim.label.toLowerCase()}`, oninput: (event) => { this.text = event.target.value; list.replaceChildren(...this.items(dim, place)); } });
     search.dataset.key = "search";
     const list = h("ul", { class: "filter-list" }, this.items(dim, place));
     this.panel.replaceChildren(h("div", { class: "segments", role: "group", ariaLabel: "Column" }, tabs), search, list,
-      h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => this.changed(this.filters.filter((one) => one.column !== dim.column)) }, "Clear"), h("button", { type: "button", onclick: () => { this.toggle(false); this.button.focus(); } }, "Done")));
+      h("div", { class: "row" }, keyed("clear", h("button", { type: "button", class: "quiet", onclick: () => this.changed(this.filters.filter((one) => one.column !== dim.column)) }, "Clear")), h("button", { type: "button", onclick: () => { this.toggle(false); this.button.focus(); } }, "Done")));
     if (focused) [...this.panel.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused)?.focus();
   }
 

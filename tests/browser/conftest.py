@@ -3,26 +3,18 @@
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.browser.ledgers import MADE
+from tools.chromium import find, flags
+
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 TODAY = "2026-11-28"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BUDGETS = """
 [[budgets]]
 name = "all of it"
@@ -33,7 +25,6 @@ name = "storage"
 amount = 500
 where = "service:S3"
 """
-CHROMIUM = "/usr/bin/chromium"
 
 # Chromium is driven over pipes and sockets of the test's own; this machine's addresses are all that is reached.
 HARMLESS = ("data:", "blob:", "about:")
@@ -91,6 +82,22 @@ def live(farthing):
 
 
 @pytest.fixture(scope="session")
+def ledger(tmp_path_factory):
+    """The command line over a ledger of `ledgers.MADE`, made when first asked for, and where it is served."""
+    made = {}
+    with contextlib.ExitStack() as stack:
+
+        def get(name):
+            if name not in made:
+                over = Farthing(tmp_path_factory.mktemp(name.replace(" ", "-")) / "home")
+                MADE[name](over)
+                made[name] = over, stack.enter_context(over.served())
+            return made[name]
+
+        yield get
+
+
+@pytest.fixture(scope="session")
 def empty(tmp_path_factory):
     with Farthing(tmp_path_factory.mktemp("nothing") / "home").served() as url:
         yield url
@@ -114,10 +121,10 @@ def single(farthing, tmp_path_factory):
 def chromium():
     from playwright.sync_api import sync_playwright
 
-    program = CHROMIUM if Path(CHROMIUM).exists() else shutil.which("chromium")
+    program = find()
     assert program, "there is no chromium: make browser installs it"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=flags())
         yield browser
         browser.close()
 
