@@ -16,7 +16,7 @@ AXE := frontend/node_modules/axe-core/axe.min.js
 FRONTEND := frontend/package.json frontend/package-lock.json frontend/build.py $(wildcard frontend/src/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser terraform integration lint format types bench bench-large engines package state docs lock clean
+.PHONY: help demo test browser picture terraform integration lint format types bench bench-large engines package state docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ engines: $(ENGINES)/.engines  ## the contract of engines on Spark: a session, a 
 browser: $(BROWSER)/.browser $(ASSETS) $(AXE)  ## every page in Chromium: both themes, three widths, axe, numbers against the command line
 	$(BROWSER)/bin/python tools/chromium.py
 	$(BROWSER)/bin/python -m pytest -m browser -p no:xdist tests/browser $(ARGS)
+
+picture: $(BROWSER)/.browser $(ASSETS)  ## takes the README's picture, docs/dashboard.png, anew from the demo
+	$(BROWSER)/bin/python tools/chromium.py
+	$(BROWSER)/bin/python -m tools.screenshot
 
 lint: $(VENV)/.dev  ## ruff, mypy strict, the walls between the rooms
 	$(BIN)/ruff check .
