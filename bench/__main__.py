@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import anomalies_speed, artifact, daily_run, imports, in_lambda, queries, series
+from bench import anomalies_speed, artifact, daily_run, dashboard, imports, in_lambda, queries, series
 from bench.detection import __main__ as detection
 from bench.forecast import __main__ as forecast
 
@@ -22,6 +22,7 @@ def main() -> None:
         anomalies_speed.main(leaves=1_000)
         detection.main(["--smoke"])
         forecast.main(["--smoke"])
+        dashboard.main(("small",), rounds=1)
         artifact.main(rounds=1)
     else:
         daily_run.main(("small", "medium", "large"), rounds=arguments.rounds)
@@ -30,6 +31,7 @@ def main() -> None:
         imports.main(((1_000_000, "parquet"), (1_000_000, "csv")), rounds=arguments.rounds)
         queries.main((1_000_000,), rounds=arguments.rounds)
         anomalies_speed.main()
+        dashboard.main(("medium",), rounds=arguments.rounds)
         artifact.main(rounds=arguments.rounds)
 
 

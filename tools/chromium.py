@@ -34,7 +34,9 @@ def main() -> int:
     if find():
         return 0
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        print("Chromium is missing: install it (Debian: `sudo apt-get install chromium`) and try again", file=sys.stderr)
+        print(
+            "Chromium is missing: install it (Debian: `sudo apt-get install chromium`) and try again", file=sys.stderr
+        )
         return 1
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu-core"]):

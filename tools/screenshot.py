@@ -1,4 +1,7 @@
-"""Takes the README's picture, docs/dashboard.png, from the demo: `make picture`. The day is pinned: the same code gives the same figures."""
+"""Takes the README's picture, docs/dashboard.png, from the demo: `make picture`.
+
+The day is pinned: the same code gives the same figures.
+"""
 
 import os
 import re

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tools.chromium import find, flags
 
 from tests.browser.ledgers import MADE
-from tools.chromium import find, flags
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"

@@ -185,3 +185,43 @@ def test_every_chart(opened, live, chart, grain):
 def test_an_address_that_makes_no_sense_breaks_nothing(opened, live, name, state):
     page = opened(f"{live}/{name}#{state}", expected=("400", "414"))
     assert json.loads(page.locator("#farthing-source").inner_text())["mode"] == "live"
+
+
+EVIL = "</script><img src=x onerror=document.title='owned'>"
+
+
+def test_from_an_alerts_link_to_the_cause_and_a_mute_by_the_keyboard(opened, ledger):
+    """The first of the three flows."""
+    farthing, url = ledger("medium")
+    known = {one["incident"]: one for one in farthing.json("anomalies", "--all")}
+    listed = opened(f"{url}/incidents")
+    id_ = listed.locator(".incident").first.get_attribute("id").removeprefix("incident-")
+    cause = known[id_]["root_cause"][0]
+    page = opened(f"{url}/incidents#{id_}")
+    assert page.evaluate("document.activeElement.innerText") == "Decide"
+    box = page.locator(f"#incident-{id_}")
+    assert cause["ServiceName"] in box.locator("tbody th").first.inner_text()
+    assert shown(box.locator("tbody td").first.inner_text()) == cents(cause["actual"])
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("m")
+    assert box.locator("select").input_value() == "mute"
+    page.keyboard.press("Tab")
+    page.keyboard.type("12242026")
+    box.locator("input[name=by]").focus()
+    page.keyboard.type("Ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type(EVIL)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    ready(page)
+    assert "muted until Thu 24 Dec 2026" in box.inner_text()
+    assert EVIL in box.inner_text()
+    assert page.title() == "Incidents \u00b7 farthing"
+    assert violations(page) == []
+    after = {one["incident"]: one["state"] for one in farthing.json("anomalies", "--all")}
+    assert after[id_] == "muted"
+    box.locator("tbody th a").first.click()
+    page.wait_for_url("**/explorer#**")
+    ready(page)
+    assert cause["ServiceName"] in page.locator("[data-part=crumbs]").inner_text()

@@ -298,7 +298,14 @@ def test_every_delivery_state_is_explained():
         assert f"| `{state}` |" in page
 
 
-# The picture
+# The pictures
+
+
+def test_the_readme_shows_a_screenshot_of_the_dashboard():
+    assert "](docs/dashboard.png)" in _read("README.md")
+    body = (ROOT / "docs" / "dashboard.png").read_bytes()
+    assert body.startswith(b"\x89PNG")
+    assert len(body) < 250_000, "a page that people wait for"
 
 
 def test_the_picture_is_readable_in_light_and_dark_and_loads_nothing():

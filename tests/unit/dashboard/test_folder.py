@@ -1,10 +1,10 @@
 """A site in a folder: whole at every moment, and nobody else's files are touched."""
 
 import json
+import os
 
 import pytest
 
-from farthing.dashboard import folder as folders
 from farthing.dashboard.folder import LIST, write_file, write_files
 from farthing.errors import FarthingError, UsageError
 
@@ -59,7 +59,7 @@ def test_a_list_takes_nothing_away_elsewhere(tmp_path):
 @pytest.mark.parametrize("dies_at", range(6))
 def test_whoever_dies_where_each_page_finds_its_figures(tmp_path, monkeypatch, dies_at):
     write_files(tmp_path / "out", OLD)
-    replace, done = folders.os.replace, []
+    replace, done = os.replace, []
 
     def dying(source, target):
         if len(done) == dies_at:
@@ -67,7 +67,7 @@ def test_whoever_dies_where_each_page_finds_its_figures(tmp_path, monkeypatch, d
         done.append(target)
         replace(source, target)
 
-    monkeypatch.setattr(folders.os, "replace", dying)
+    monkeypatch.setattr("os.replace", dying)
     if dies_at < 4:
         with pytest.raises(FarthingError, match="No space left"):
             write_files(tmp_path / "out", NEW)

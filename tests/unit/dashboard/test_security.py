@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 import uvicorn
 from starlette.testclient import TestClient
+from tests.unit.dashboard.conftest import HOSTS, TODAY, opened
 
 from farthing.dashboard import api
 from farthing.dashboard.frame import LABELS
@@ -22,7 +23,6 @@ from farthing.dashboard.site import single, site
 from farthing.ledger.folder import FolderStore
 from farthing.ledger.reports import Reports, lens_prefix
 from farthing.model import GROUP_BY, Charge, Source, daily_report
-from tests.unit.dashboard.conftest import HOSTS, TODAY, opened
 
 TOKEN = "a-token-that-nobody-guesses"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -81,7 +81,9 @@ def test_names_are_text_in_the_files(over_hostile):
     assert text.count("</script>") == len(re.findall(r"<script[ >]", text))
 
 
-@pytest.mark.parametrize("asked", ["report?by=tag:team", "report?by=service,account,account-name", "cube", "cube?by=tag:team", "overview"])
+@pytest.mark.parametrize(
+    "asked", ["report?by=tag:team", "report?by=service,account,account-name", "cube", "cube?by=tag:team", "overview"]
+)
 def test_answers_are_json_that_no_browser_takes_for_a_page(over_hostile, asked):
     answer = asking(over_hostile).get(f"/api/v1/{asked}")
     assert answer.status_code == 200, answer.text
@@ -90,7 +92,16 @@ def test_answers_are_json_that_no_browser_takes_for_a_page(over_hostile, asked):
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", [f"/{EVIL}", f"/static/{EVIL}", f"/api/v1/report?by={EVIL}", f"/api/v1/report?{EVIL}=1", f"/api/v1/explain?period={EVIL}"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/{EVIL}",
+        f"/static/{EVIL}",
+        f"/api/v1/report?by={EVIL}",
+        f"/api/v1/report?{EVIL}=1",
+        f"/api/v1/explain?period={EVIL}",
+    ],
+)
 def test_what_is_asked_comes_back_as_text(over_hostile, path):
     answer = asking(over_hostile).get(path)
     assert answer.status_code in (400, 404)
@@ -100,8 +111,21 @@ def test_what_is_asked_comes_back_as_text(over_hostile, path):
         assert answer.headers["content-type"].startswith(("application/json", "text/plain"))
 
 
-@pytest.mark.parametrize("path", ["/", "/data", "/api/v1/report", "/api/v1/openapi.json", "/static/app.js", "/healthz", "/nothing"])
-@pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.nip.example", "localhost.evil.example", "127.0.0.1@evil.example", "evil.example#127.0.0.1", "[::ffff:8.8.8.8]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "path", ["/", "/data", "/api/v1/report", "/api/v1/openapi.json", "/static/app.js", "/healthz", "/nothing"]
+)
+@pytest.mark.parametrize(
+    "host",
+    [
+        "rebound.example",
+        "127.0.0.1.nip.example",
+        "localhost.evil.example",
+        "127.0.0.1@evil.example",
+        "evil.example#127.0.0.1",
+        "[::ffff:8.8.8.8]",
+        "0.0.0.0",
+    ],
+)
 def test_a_foreign_name_gets_nothing_anywhere(client, path, host):
     answer = client.get(path, headers={"host": host})
     assert answer.status_code == 421
@@ -168,7 +192,20 @@ def test_a_filter_is_a_value_and_never_sql(client):
     assert client.get("/api/v1/report").json() == everything
 
 
-@pytest.mark.parametrize("path", ["/static/..%2f..%2fguard.py", "/static/%2e%2e%2fserver.py", "/static/....//app.py", "/static/%00", "/static/app.js%00.html", "/static//etc/passwd", "/static/..\\..\\x", "/%2e%2e/%2e%2e/etc/passwd", "/static/app.js/../../x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/..%2f..%2fguard.py",
+        "/static/%2e%2e%2fserver.py",
+        "/static/....//app.py",
+        "/static/%00",
+        "/static/app.js%00.html",
+        "/static//etc/passwd",
+        "/static/..\\..\\x",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/app.js/../../x",
+    ],
+)
 def test_no_path_leads_out(client, path):
     answer = client.get(path)
     assert answer.status_code in (404, 400)
@@ -176,7 +213,17 @@ def test_no_path_leads_out(client, path):
     assert "root:" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/{name}" for name in LABELS), "/static/app.css", *(route.path for route in api.ROUTES), "/api/v1/openapi.json", "/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        *(f"/{name}" for name in LABELS),
+        "/static/app.css",
+        *(route.path for route in api.ROUTES),
+        "/api/v1/openapi.json",
+        "/nothing",
+    ],
+)
 def test_nothing_is_told_without_the_token(pages, path):
     answer = asking(pages, token=TOKEN).get(path)
     assert answer.status_code == 401
@@ -237,7 +284,9 @@ def listening(pages):
     ear = socket.socket()
     ear.bind(("127.0.0.1", 0))
     ear.listen(64)
-    server = uvicorn.Server(uvicorn.Config(application(pages, hosts=HOSTS), log_config=None, h11_max_incomplete_event_size=16_384))
+    server = uvicorn.Server(
+        uvicorn.Config(application(pages, hosts=HOSTS), log_config=None, h11_max_incomplete_event_size=16_384)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [ear]}, daemon=True)
     thread.start()
     yield ear.getsockname()

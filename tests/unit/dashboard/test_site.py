@@ -32,9 +32,7 @@ def test_the_data_is_a_script_of_one_call(pages, tmp_path):
     cube = json.loads(text.removeprefix('farthingData("cube", ').removesuffix(");\n"))
     assert cube["schema"] == "farthing.cube/1"
     assert {one["metric"] for one in cube["amounts"]} == {"BilledCost", "EffectiveCost"}
-    more = json.loads(
-        files["more"].read_text().removeprefix('farthingData("more", ').removesuffix(");\n")
-    )
+    more = json.loads(files["more"].read_text().removeprefix('farthingData("more", ').removesuffix(");\n"))
     assert "x_UnblendedCost" in {one["metric"] for one in more["amounts"]}
 
 
