@@ -28,7 +28,7 @@ function draw(element, told) {
     tooltip: tooltip((points) => tip(points[0]?.dataIndex ?? 0), { axisPointer: { type: "shadow", shadowStyle: { color: css("--hover") } } }),
     series: [{
       type: "bar", name: "spent", barCategoryGap: "30%",
-      data: path.map((amount, place) => ({ value: toNumber(amount), itemStyle: { color: place >= from && place <= to ? css("--up") : css("--other") } })),
+      data: path.map((amount, place) => ({ value: toNumber(amount), itemStyle: { color: place >= from && place <= to ? css(told.rises ? "--up" : "--down") : css("--other") } })),
       markArea: { silent: true, itemStyle: { color: css("--accent"), opacity: 0.16 }, data: [[{ yAxis: lower }, { yAxis: upper }]] },
     }],
   }));

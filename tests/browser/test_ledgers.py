@@ -219,8 +219,8 @@ def test_from_an_alerts_link_to_the_cause_and_a_mute_by_the_keyboard(opened, led
     assert EVIL in box.inner_text()
     assert page.title() == "Incidents \u00b7 farthing"
     assert violations(page) == []
-    after = {one["incident"]: one["state"] for one in farthing.json("anomalies", "--all")}
-    assert after[id_] == "muted"
+    (kept,) = (farthing.home / "cost_data" / "events").rglob("decision-*.json")
+    assert json.loads(kept.read_text())["by"] == "Ada"
     box.locator("tbody th a").first.click()
     page.wait_for_url("**/explorer#**")
     ready(page)
