@@ -70,7 +70,7 @@ export class Source {
   async fetchBase() {
     let document;
     if (this.meta.start === this.meta.end) document = nothing(this.meta);
-    else if (this.live) document = await ask(`${this.meta.url}?${this.baseQuery(this.meta.base)}`);
+    else if (this.live) document = await ask(this.meta.cube);
     else if (this.meta.mode === "static") document = await script("cube", this.meta.files.cube);
     else document = json("farthing-cube");
     this.cube = decode(document);

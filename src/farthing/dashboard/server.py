@@ -6,6 +6,7 @@ Every answer carries a content security policy without inline script; nothing on
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.applications import Starlette
@@ -75,6 +76,10 @@ def _page(pages: Pages, name: str) -> Callable[[Request], Response]:
 
 def _frame(pages: Pages) -> Any:
     source = {**pages.source("live"), "url": "/api/v1/cube"}
+    if source["start"] < source["end"]:
+        asked = [(key, source[key]) for key in ("start", "end")]
+        asked += [("metric", name) for name in source["base"]] + [("by", name) for name in source["baseColumns"]]
+        source["cube"] = f"{source['url']}?{urlencode(asked)}"
     return pages.frame(
         href=lambda name: "/" if name == HOME else f"/{name}",
         asset=lambda name: f"/static/{name}?v={tag(name)}",
