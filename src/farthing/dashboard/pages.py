@@ -11,7 +11,7 @@ from farthing import __version__
 from farthing.budget_forecasts import forecasts_of, installed_estimator
 from farthing.budgeting import credit_standing, rules_of, standings
 from farthing.dashboard.frame import LABELS, Frame, Link
-from farthing.dashboard.incidents import Looked, looked, record
+from farthing.dashboard.incidents import Looked, looked
 from farthing.dashboard.reading import Reading
 from farthing.dashboard.views import cube as cubes
 from farthing.dashboard.views.budgets import BudgetsPage, budgets_page
@@ -21,13 +21,16 @@ from farthing.dashboard.views.incidents import question as incidents_question
 from farthing.dashboard.views.overview import Overview, overview, questions
 from farthing.explaining import document_of, sides_of
 from farthing.exported import export_slices
+from farthing.forecasting import forecast, known_growth
+from farthing.judging.deciding import record
 from farthing.ledger.reports import lens_prefix
-from farthing.model import BILLED_COST, EFFECTIVE_COST, Period
+from farthing.model import BILLED_COST, EFFECTIVE_COST, Estimate, Period
 from farthing.query.model import METRICS, Filter, Query, label_of
 from farthing.query.sources import REPORTS
 from farthing.signals.budgets import Status
 from farthing.signals.explain import Equalise, explain
 from farthing.signals.feedback import Action
+from farthing.signals.forecast.outlook import TOTAL
 from farthing.sources.lenses import parse_lens
 from farthing.wording import day_name, several
 
@@ -101,6 +104,14 @@ class Pages:
         names = self.reading.names() if "SubAccountId" in columns else {}
         return cubes.cube_of(result, self.reading.app.today, names, self.reading.version())
 
+    def _month(self, newest: date) -> Estimate | None:
+        """What all of a day's month is expected to cost, as `farthing forecast --metric billed` tells it."""
+        app = self.reading.app
+        growth = known_growth(app.store, BILLED_COST, app.now)
+        told = forecast(app.store, BILLED_COST, app.now, growth=growth)
+        rows = told.rows if told else ()
+        return next((row.estimate for row in rows if row.group == TOTAL and newest in row.period), None)
+
     def data(self) -> DataPage:
         """The Data page."""
 
@@ -129,7 +140,7 @@ class Pages:
                 return None
             newest = everything.end - timedelta(days=1)
             answers = {name: self.reading.ask(query) for name, query in questions(newest).items()}
-            return overview(newest, answers, self.reading.names(), self.reading.app.now)
+            return overview(newest, answers, self.reading.names(), self.reading.app.now, self._month(newest))
 
         return self.reading.kept("overview", read)
 
@@ -162,7 +173,9 @@ class Pages:
             costs = self.reading.ask(asked, REPORTS) if asked else None
             names = self.reading.names() if costs else {}
             today = self.reading.app.today
-            return incidents_page(found.incidents, found.decisions, costs, names, found.metric, today, found.learning)
+            return incidents_page(
+                found.incidents, found.decisions, costs, names, found.metric, today, found.learning, found.told
+            )
 
         return self.reading.kept("incidents page", read)
 
@@ -172,8 +185,7 @@ class Pages:
         Raises:
             UsageError: there is no such incident, or action and end do not fit.
         """
-        incidents = self.looked().incidents
-        record(self.reading.app, incidents, id_, said.action, by=said.by, until=said.until, note=said.note)
+        record(self.reading.app, id_, said.action, by=said.by, until=said.until, note=said.note)
         self.reading.look_again()
 
     def _spent(self, status: Status) -> Mapping[date, Decimal]:

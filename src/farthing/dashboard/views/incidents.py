@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 import msgspec
 
-from farthing.model import ZERO, Period, exact_sum
+from farthing.model import ZERO, Alert, DeliveryState, Period, exact_sum
 from farthing.query.model import Filter, Query, Result
 from farthing.signals.feedback import Action, Decision, State, state_of
 from farthing.signals.incidents import Incident, scope_text
@@ -41,8 +42,17 @@ class Said(msgspec.Struct, frozen=True):
     note: str
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """How far a message about an incident got on a channel; ``reason`` says why it was not sent, if it was not."""
+
+    channel: str
+    state: DeliveryState
+    at: datetime
+    reason: str | None
+
+
 class IncidentTold(msgspec.Struct, frozen=True):
-    """An incident, where it stands, and what its root cause cost day by day from ``path_start`` on."""
+    """An incident, where it stands, what its root cause cost day by day from ``path_start`` on, and who was sent it."""
 
     title: str
     incident: Incident
@@ -51,6 +61,7 @@ class IncidentTold(msgspec.Struct, frozen=True):
     said: tuple[Said, ...]
     path_start: date
     path: tuple[Decimal, ...]
+    sent: tuple[Sent, ...] = ()
 
 
 class IncidentsPage(msgspec.Struct, frozen=True):
@@ -86,14 +97,26 @@ def incidents_page(
     metric: str,
     today: date,
     learning: int = 0,
+    alerts: Mapping[str, Sequence[Alert]] = MappingProxyType({}),
 ) -> IncidentsPage:
-    """Puts the page together from the answer to :func:`question`."""
+    """Puts the page together from the answer to :func:`question`; ``alerts`` told of incidents, by their ids."""
     cells = {row.keys: row.amounts[0] for row in costs.rows} if costs else {}
     last = costs.period.end if costs else today
-    told = [_told(one, decisions, cells, names, today, last) for one in incidents]
+    told = [
+        msgspec.structs.replace(_told(one, decisions, cells, names, today, last), sent=_sent(alerts.get(one.id, ())))
+        for one in incidents
+    ]
     told.sort(key=lambda one: ORDER.index(one.state.name))
     open_count = sum(one.state.name == "open" for one in told)
     return IncidentsPage(tuple(told[:SHOWN]), open_count, metric, learning, max(0, len(told) - SHOWN))
+
+
+def _sent(alerts: Sequence[Alert]) -> tuple[Sent, ...]:
+    return tuple(
+        Sent(channel, delivery.state, delivery.at, delivery.reason)
+        for alert in alerts
+        for channel, delivery in sorted(alert.deliveries.items())
+    )
 
 
 def _told(

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from farthing.model import BILLED_COST, ZERO, Period, exact_difference, exact_sum, is_filling, percent_of
+from farthing.model import BILLED_COST, ZERO, Estimate, Period, exact_difference, exact_sum, is_filling, percent_of
 from farthing.query.model import Query, Result, Row
 from farthing.wording import signed
 
@@ -66,6 +66,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         down: those that cost less.
         this_path: this month's costs, added up day by day.
         last_path: the last month's, whole.
+        forecast: what all of the newest day's month is expected to cost.
     """
 
     currency: str | None
@@ -77,6 +78,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     down: tuple[Mover, ...]
     this_path: tuple[Decimal, ...]
     last_path: tuple[Decimal, ...]
+    forecast: Estimate | None = None
 
 
 def questions(newest: date) -> Mapping[str, Query]:
@@ -93,8 +95,14 @@ def questions(newest: date) -> Mapping[str, Query]:
     }
 
 
-def overview(newest: date, answers: Mapping[str, Result], names: Mapping[str, str | None], now: datetime) -> Overview:
-    """Puts the page together from the answers to :func:`questions`."""
+def overview(
+    newest: date,
+    answers: Mapping[str, Result],
+    names: Mapping[str, str | None],
+    now: datetime,
+    forecast: Estimate | None = None,
+) -> Overview:
+    """Puts the page together from the answers to :func:`questions` and the forecast of the newest day's month."""
     days = {row.keys[0]: row.amounts[0] for row in answers["days"].rows if isinstance(row.keys[0], date)}
     present = set(answers["days"].days_present)
     amounts = {day: days.get(day, ZERO) for day in present}
@@ -115,6 +123,7 @@ def overview(newest: date, answers: Mapping[str, Result], names: Mapping[str, st
         down=tuple([one for one in reversed(movers) if one.change <= -LEAST_MOVE][:MOVERS]),
         this_path=_path(so_far, amounts),
         last_path=_path(last, amounts) if last.start in present else (),
+        forecast=forecast,
     )
 
 
