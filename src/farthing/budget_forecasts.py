@@ -1,6 +1,5 @@
 """What a budget's scope will have cost: the forecast of those leaves of the series that the budget is about."""
 
-import importlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -17,8 +16,6 @@ from farthing.model import Estimate, Period
 from farthing.query.selection import passes
 from farthing.signals.budgets import Budget, Forecast
 from farthing.signals.panel import Leaf, Panel
-
-FORECAST = "farthing.signals.forecast"
 
 ACCOUNT_COLUMNS = ("SubAccountId", "SubAccountName")
 """Filters on these need the accounts' names, which the newest report tells."""
@@ -120,15 +117,3 @@ def forecasts_of(
         return forecast
 
     return of
-
-
-def installed_estimator() -> Estimator | None:
-    """The forecast that this farthing has, None where it has none yet."""
-    try:
-        module = importlib.import_module(FORECAST)
-    except ModuleNotFoundError as error:
-        if error.name != FORECAST:
-            raise
-        return None
-    found: Callable[..., Estimate | None] | None = getattr(module, "estimate", None)
-    return found

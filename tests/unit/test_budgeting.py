@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from tests.fakes import DEV, EC2, NOW, PROD, S3, TODAY, FakeCostExplorer, MemoryStore, ago, report, workplace
 
-from farthing.budget_forecasts import forecasts_of, installed_estimator, part_of
+from farthing.budget_forecasts import forecasts_of, part_of
 from farthing.budgeting import (
     NO_LENS,
     credit_standing,
@@ -395,10 +395,6 @@ def test_the_part_of_a_panel():
     assert part.values(0) == array("d", [1.0])
     assert (part.dates, part.currencies, part.estimated) == ((ago(1),), ("USD",), (True,))
     assert part_of(whole, Budget(name="a", amount=None), {}) is whole
-
-
-def test_the_installed_forecast_is_a_function_or_nothing():
-    assert installed_estimator() is None or callable(installed_estimator())
 
 
 def test_the_lambda_can_load_all_of_it():

@@ -42,7 +42,7 @@ def ledger(tmp_path):
 @pytest.fixture
 def farthing(capsys, monkeypatch):
     monkeypatch.setenv("FARTHING_TODAY", TODAY.isoformat())
-    monkeypatch.setattr("farthing.budget_forecasts.installed_estimator", lambda: None)
+    monkeypatch.setattr("farthing.signals.forecast.estimate", lambda *_, **__: None)
 
     def run(*arguments, toml=TOML):
         Path("farthing.toml").write_text(toml)
@@ -78,7 +78,7 @@ def test_a_table_fits_eighty_columns(farthing, ledger, monkeypatch):
 
 def test_the_forecast_is_shown_with_its_interval(farthing, ledger, monkeypatch):
     told = Estimate(*map(Decimal, ("1310.4", "1290", "1330", "1280", "1340")))
-    monkeypatch.setattr("farthing.budget_forecasts.installed_estimator", lambda: lambda *_, **__: told)
+    monkeypatch.setattr("farthing.signals.forecast.estimate", lambda *_, **__: told)
     code, out, _ = farthing("--fail-on-breach")
     assert code == 3
     assert "everything we run   will be over" in out

@@ -40,16 +40,16 @@ def command(as_of: datetime | None, fail_on_breach: bool, as_json: bool) -> int:
     Pace is what even spending would have used by now. The forecast stands with the interval that holds the end of the
     period in 80 of 100 cases.
     """
-    from farthing.budget_forecasts import forecasts_of, installed_estimator
+    from farthing.budget_forecasts import forecasts_of
     from farthing.budgeting import credit_standing, curve_of, rules_of, standings
+    from farthing.signals.forecast import estimate
 
     app = current_app()
     rules = rules_of(app.settings)
     until = as_of.date() if as_of else None
     if not rules.budgets and not rules.credits:
         click.echo("no budget is set: write [[budgets]] or [[credits]] in farthing.toml", err=True)
-    estimate = installed_estimator()
-    forecasts = forecasts_of(app.store, app.now, estimate, as_of=until) if estimate else None
+    forecasts = forecasts_of(app.store, app.now, estimate, as_of=until)
     standing = standings(app.store, rules.budgets, app.now, as_of=until, forecasts=forecasts)
     lasting = credit_standing(app.store, rules.credits, app.now, as_of=until)
     curve = curve_of(app.store, app.now)

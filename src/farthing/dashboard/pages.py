@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from farthing import __version__
-from farthing.budget_forecasts import forecasts_of, installed_estimator
+from farthing.budget_forecasts import forecasts_of
 from farthing.budgeting import credit_standing, rules_of, standings
 from farthing.dashboard.frame import LABELS, Frame, Link
 from farthing.dashboard.incidents import Looked, looked
@@ -30,6 +30,7 @@ from farthing.query.sources import REPORTS
 from farthing.signals.budgets import Status
 from farthing.signals.explain import Equalise, explain
 from farthing.signals.feedback import Action
+from farthing.signals.forecast import estimate
 from farthing.signals.forecast.outlook import TOTAL
 from farthing.sources.lenses import parse_lens
 from farthing.wording import day_name, several
@@ -150,8 +151,7 @@ class Pages:
         def read() -> BudgetsPage:
             app = self.reading.app
             rules = rules_of(app.settings)
-            estimate = installed_estimator()
-            forecasts = forecasts_of(app.store, app.now, estimate) if estimate else None
+            forecasts = forecasts_of(app.store, app.now, estimate)
             standing = standings(app.store, rules.budgets, app.now, forecasts=forecasts)
             lasting = credit_standing(app.store, rules.credits, app.now)
             problems = [*standing.problems, *lasting.problems, *filter(None, [lasting.hint])]
