@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farthing.alerts.outbox import Outbox
+from farthing.app import CONFIG_NAME
 from farthing.cli._context import console, current_app
 from farthing.errors import UsageError
 from farthing.jsontext import builtins, pretty
@@ -131,6 +132,7 @@ def replay_alerts(start: datetime, end: datetime, config: str | None, wish: Deci
     revisions. Nothing is written and nothing is sent.
     """
     from farthing.cli._context import progress
+    from farthing.budgeting import rules_of
     from farthing.replaying import replay, suggest
 
     app = current_app()
@@ -140,6 +142,7 @@ def replay_alerts(start: datetime, end: datetime, config: str | None, wish: Deci
         raise UsageError(f"--from {start.date()} is still to come")
     period = Period(start.date(), min(end.date(), app.today + timedelta(days=1)))
     settings = app.settings if config is None else _other(config)
+    rules_of(settings, config or CONFIG_NAME)  # a wrong budget stops a replay as it stops a run
     with progress("replaying", len(period)) as (_, on_day):
         shown = _within(period, on_day)
         if wish is not None:
@@ -170,9 +173,11 @@ def _show_replayed(replayed: "Replayed", period: Period, *, as_json: bool) -> in
     for problem in replayed.problems:
         click.echo(f"farthing: {problem}", err=True)
     if replayed.late:
+        first, last = replayed.late[0], replayed.late[-1]
+        which, they = (f"{first} to {last}", "they were") if first != last else (str(first), "it was")
         click.echo(
-            f"{several(len(replayed.late), 'day')} first seen later than a daily run would have ({replayed.late[0]} to "
-            f"{replayed.late[-1]}): taken as they were seen then",
+            f"{several(len(replayed.late), 'day')} first seen later than a daily run would have ({which}): "
+            f"taken as {they} seen then",
             err=True,
         )
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 from farthing.query.selection import REPORT_COLUMNS
 from farthing.signals.budgets import (
     DAILY,
+    DAILY_ACTUAL,
     DEFAULT_ACTUAL,
     DEFAULT_FORECAST,
     METRICS,
@@ -64,7 +65,7 @@ def _budget(table: Mapping[str, Any], called: str, problems: list[str]) -> Budge
         filters=filters,
         metric=METRICS[reader.choice("metric", METRICS, "billed")],
         currency=reader.currency("currency"),
-        actual=reader.numbers("actual", DEFAULT_ACTUAL),
+        actual=reader.numbers("actual", DAILY_ACTUAL if period == DAILY else DEFAULT_ACTUAL),
         forecast=() if period == DAILY else reader.numbers("forecast", DEFAULT_FORECAST),
     )
     if period == DAILY and "forecast" in table:

@@ -30,6 +30,9 @@ METRICS: Mapping[str, str] = {"billed": BILLED_COST, "effective": EFFECTIVE_COST
 DEFAULT_ACTUAL = (Decimal(50), Decimal(80), Decimal(100))
 """Percent of the budget: marks on what was spent."""
 
+DAILY_ACTUAL = (Decimal(100),)
+"""The same of a daily budget: on most days half of it is spent, and a message a day is soon muted."""
+
 DEFAULT_FORECAST = (Decimal(100),)
 """Percent of the budget: marks on what will have been spent by the end of the period."""
 

@@ -54,6 +54,12 @@ def test_a_daily_budget_has_no_forecast():
     assert one.forecast == ()
 
 
+def test_a_daily_budget_tells_only_when_it_is_spent_unless_other_marks_are_named():
+    start = '[[budgets]]\nname = "a"\namount = 1\nperiod = "daily"\n'
+    assert rules(start).budgets[0].actual == (100,)
+    assert rules(f"{start}actual = [80, 100]").budgets[0].actual == (80, 100)
+
+
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [

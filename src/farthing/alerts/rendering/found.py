@@ -7,9 +7,10 @@ from farthing.model import BILLED_COST, Alert, exact_difference, exact_sum
 from farthing.wording import day_name, money, several, signed
 
 ANOMALY = "anomaly"
+BUDGET = "budget"
 RESTATEMENT = "restatement"
 
-NAMES = {ANOMALY: "Unusual cost", "budget": "Budget", "credits": "Credits", RESTATEMENT: "Restated cost"}
+NAMES = {ANOMALY: "Unusual cost", BUDGET: "Budget", "credits": "Credits", RESTATEMENT: "Restated cost"}
 """How a message of each kind begins."""
 
 ID_LENGTH = 12
@@ -37,7 +38,7 @@ def found_title(alerts: Sequence[Alert]) -> str:
 
 def _against(alert: Alert) -> str:
     """A budget's mark; credits have none that says anything."""
-    return f", over {money(alert.threshold, alert.currency)}" if alert.kind == "budget" else ""
+    return f", over {money(alert.threshold, alert.currency)}" if alert.kind == BUDGET else ""
 
 
 def scope_of(alert: Alert) -> str:
@@ -93,7 +94,7 @@ def found_fields(alert: Alert) -> list[tuple[str, str]]:
         ("As of", day_name(alert.about)),
         ("Amount", money(alert.actual, currency)),
         ("Mark", f"{money(alert.threshold, currency)} ({alert.rule})"),
-        ("Since", day_name(alert.day)),
+        ("Period from" if alert.kind == BUDGET else "Since", day_name(alert.day)),
         ("Looks at", str(alert.scope)),
     ]
 

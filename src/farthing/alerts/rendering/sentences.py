@@ -107,7 +107,9 @@ def row_line(row: BreakdownRow, currency: str, name: str, against: str = "usual"
     if not row.change:
         return f"{text} (as {against})"
     if not row.usual:
-        return f"{text} ({signed(row.change)}, new)"
+        # A tax or a fee comes once a month: what no such weekday had is not new for that.
+        nothing = "usually nothing" if against == "usual" else f"nothing {against}"
+        return f"{text} ({signed(row.change)}, {nothing})"
     by = f", {percent:+,.1f} %" if percent is not None else ""
     return f"{text} ({signed(row.change)}{by} against {against})"
 
