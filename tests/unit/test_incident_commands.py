@@ -147,3 +147,20 @@ def test_a_replay_of_other_rules_and_of_suggested_ones(run, tmp_path):
 )
 def test_a_replay_that_makes_no_sense_is_refused(run, arguments, match):
     assert match in str(run("alerts", "replay", *arguments).exception)
+
+
+def test_a_wrong_budget_stops_a_replay_with_one_line_that_names_its_file(run, tmp_path):
+    (tmp_path / "other.toml").write_text("[[budgets]]\namount = 1\n")
+    for more in ((), ("--suggest", "2")):
+        result = run("alerts", "replay", "--from", "2026-11-10", "--to", "2026-11-12", "--config", "other.toml", *more)
+        assert str(result.exception) == "1 setting is wrong: budget 1 in other.toml needs name, a text in quotes"
+
+
+def test_a_table_of_incidents_keeps_every_figure_whole_in_eighty_columns(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = incident(run)
+    run("anomalies", "mute", told["incident"], "--until", "2026-12-24", "--by", "ada")
+    table = run("anomalies").stdout.rpartition(f"{EC2} in {ACCOUNT}: 900.00")[0]
+    for text in (told["incident"][:12], "2026-11-22", "900.00", "100.00", "+800.00", "+800.0 %", "until", "2026-12-24"):
+        assert text in table
+    assert max(map(len, table.splitlines())) <= 80

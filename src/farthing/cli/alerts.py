@@ -131,8 +131,8 @@ def replay_alerts(start: datetime, end: datetime, config: str | None, wish: Deci
     The daily run's own judging runs over the past: each day's figures are put together again from the reports'
     revisions. Nothing is written and nothing is sent.
     """
-    from farthing.cli._context import progress
     from farthing.budgeting import rules_of
+    from farthing.cli._context import progress
     from farthing.replaying import replay, suggest
 
     app = current_app()

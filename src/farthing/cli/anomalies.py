@@ -15,7 +15,7 @@ from farthing.jsontext import builtins, encode, pretty
 from farthing.model import BILLED_COST, EFFECTIVE_COST, EXACT, ZERO
 from farthing.signals.incidents import Incident, incidents_of, scope_text
 from farthing.signals.panel import Leaf
-from farthing.wording import money, several, signed
+from farthing.wording import number, several, signed
 
 if TYPE_CHECKING:
     from farthing.app import App
@@ -277,11 +277,12 @@ def _show(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, Sta
         _table(incidents, nothing, states)
 
 
-def _kind(incident: Incident, state: "State | None") -> str:
+def _kind(incident: Incident, state: "State | None") -> tuple[str, ...]:
+    """Its kind and its state, in lines that are no longer than its id."""
     if state is not None and state.by is not None:
-        until = f" until {state.until}" if state.until and state.name == "muted" else ""
-        return f"{incident.kind}, {state.name}{until}"
-    return incident.kind if incident.is_open else f"{incident.kind}, over"
+        until = ("until", state.until.isoformat()) if state.until and state.name == "muted" else ()
+        return incident.kind, state.name, *until
+    return (incident.kind,) if incident.is_open else (incident.kind, "over")
 
 
 def _table(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, State]") -> None:
@@ -289,22 +290,24 @@ def _table(incidents: Sequence[Incident], nothing: str, states: "Mapping[str, St
     if not incidents:
         click.echo(nothing, err=True)
         return
-    from farthing.cli._tables import Cell, console, table
+    from farthing.cli._tables import console, table
 
-    rows: list[tuple[Cell, ...]] = [
+    # An incident takes several lines, so that its figures are whole in eighty columns.
+    rows = [
         (
+            scope_text(incident.root_cause) + (f" and {incident.others} more" if incident.others else ""),
+            (incident.id[:ID_LENGTH], *_kind(incident, states.get(incident.id))),
+            incident.first_day.isoformat(),
+            (number(incident.actual), incident.currency),
+            number(incident.expected),
             (
-                scope_text(incident.root_cause) + (f" and {incident.others} more" if incident.others else ""),
-                incident.id[:ID_LENGTH],
+                signed(incident.excess),
+                *(() if incident.excess_percent is None else (f"{incident.excess_percent:+,.1f} %",)),
             ),
-            (_kind(incident, states.get(incident.id)), f"since {incident.first_day.isoformat()}"),
-            money(incident.actual, incident.currency),
-            money(incident.expected, incident.currency),
-            signed(incident.excess),
-            "" if incident.excess_percent is None else f"{incident.excess_percent:+,.1f}",
         )
         for incident in incidents
     ]
-    console().print(table(("Root cause, incident", "Kind", "Spent", "Expected", "Excess", "%"), 2, rows))
+    head = ("Root cause", ("Incident", "Kind"), "Since", "Spent", "Expected", ("Excess", "%"))
+    console().print(table(head, 2, rows))
     largest = max(incidents, key=lambda incident: abs(incident.excess))
     click.echo(largest.reason)

@@ -169,7 +169,7 @@ def test_a_table_for_people(farthing, tmp_path):
     code, out, _ = farthing("--series", path, "--replay")
 
     assert code == 0
-    assert "EC2 in 1" in out.split("\n")[3]
+    assert "EC2 in 1" in out.split("\n")[4]
     assert "is usual); high since 2026-04-" in out
     quiet = farthing("--series", write(tmp_path / "b.csv", {("EC2", "1", ""): usage(100)}))
     assert quiet == (0, "", "no incident is open\n")
