@@ -13,7 +13,6 @@ from farthing.model import (
     BreakdownRow,
     Delivery,
     Estimate,
-    KnownIncident,
     Scope,
     Signal,
     exact_difference,
@@ -92,7 +91,7 @@ def alert_for_signal(
         repeated=repeated,
         reason=signal.reason,
         cause=signal.cause,
-        services=_parts_of(signal.known),
+        services=_parts_of(signal),
         accounts=(),
         source_kind=source_kind,
         created_at=situation.now,
@@ -107,9 +106,14 @@ def alert_for_signal(
     )
 
 
-def _parts_of(incident: KnownIncident | None) -> tuple[BreakdownRow, ...]:
-    """The root cause as rows, the largest first; at most ten and one for the rest."""
-    causes = incident.root_cause if incident else ()
+def _parts_of(signal: Signal) -> tuple[BreakdownRow, ...]:
+    """An incident's leaves as rows that add up to its figures: the root cause, the largest first, and what else.
+
+    At most ten rows, one for the rest of the root cause and one for the smaller leaves beside it.
+    """
+    causes = signal.known.root_cause if signal.known else ()
+    if not causes:
+        return ()
     rows = [
         BreakdownRow(
             f"{cause.service_name} in {cause.sub_account_id}" if cause.sub_account_id else cause.service_name,
@@ -118,12 +122,22 @@ def _parts_of(incident: KnownIncident | None) -> tuple[BreakdownRow, ...]:
         )
         for cause in causes
     ]
-    if len(rows) <= BREAKDOWN_ROWS + 1:
-        return tuple(rows)
-    rest = rows[BREAKDOWN_ROWS:]
-    amount = exact_sum(row.amount for row in rest)
-    usual = exact_sum(row.usual or ZERO for row in rest)
-    return (*rows[:BREAKDOWN_ROWS], BreakdownRow(f"{len(rest)} more", amount, usual))
+    beside = _row("smaller ones beside it", [(signal.actual, signal.expected or ZERO)], less=rows)
+    if len(rows) > BREAKDOWN_ROWS + 1:
+        rest = [(row.amount, row.usual or ZERO) for row in rows[BREAKDOWN_ROWS:]]
+        rows = [*rows[:BREAKDOWN_ROWS], _row(f"{len(rest)} more", rest)]
+    return (*rows, beside) if beside.amount or beside.usual else tuple(rows)
+
+
+def _row(name: str, amounts: Iterable[tuple[Decimal, Decimal]], less: Iterable[BreakdownRow] = ()) -> BreakdownRow:
+    """Amounts and what was expected of them, added up, less what other rows say."""
+    spent, expected = zip(*amounts, strict=True)
+    told = list(less)
+    return BreakdownRow(
+        name,
+        exact_difference(exact_sum(spent), exact_sum(row.amount for row in told)),
+        exact_difference(exact_sum(expected), exact_sum(row.usual or ZERO for row in told)),
+    )
 
 
 def explaining(signals: Iterable[Signal], breach: Breach) -> Signal | None:
