@@ -7,15 +7,17 @@ import sys
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.fakes import http_receiver
+from tests.fakes import http_receiver, report
 
 from farthing import cli
+from farthing.ledger.folder import FolderStore
+from farthing.ledger.reports import Reports
 from farthing.schemas import NAMES, schema
 from farthing.simulator.bill import Bill
 from farthing.simulator.cost_explorer import CostExplorerSimulator
@@ -449,3 +451,17 @@ def test_a_profile_that_does_not_exist_is_one_line(monkeypatch, capsys):
     assert error.startswith("farthing: no usable AWS credentials for S3 (bucket ledger)")
     assert "nope" in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_broken_report_is_said_once_however_many_meet_it(farthing, home):
+    reports = Reports(FolderStore(home))
+    for age in range(1, 40):
+        reports.write(report(TODAY - timedelta(days=age), {("EC2", "111122223333"): "100"}))
+    broken = home / "cost_data" / "daily" / "2026-11-10.json"
+    broken.write_bytes(b"{")
+    told = farthing("--home", home, "forecast")
+    assert told.code == 0
+    said = f"{broken} is not a readable daily report (Input data was truncated)"
+    mend = "move it away and run `farthing backfill --start 2026-11-10 --end 2026-11-11`"
+    assert [line for line in told.err.splitlines() if "2026-11-10" in line] == [f"farthing: {said}: {mend}"]
+    assert farthing("--home", home, "-v", "forecast").err.count("not a readable daily report") > 1

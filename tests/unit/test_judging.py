@@ -12,13 +12,14 @@ from tests.unit.test_collect import Trial
 
 from farthing.alerts.outbox import GONE, Outbox
 from farthing.alerts.policy import TOLD_WITH
+from farthing.alerts.rendering import plain_text
 from farthing.collect import collect
 from farthing.errors import DeliveryError, RunError, UsageError
 from farthing.judging import findings
 from farthing.judging.deciding import record
 from farthing.ledger.reports import Reports
 from farthing.ledger.runs import Runs
-from farthing.model import Alert, Scope, Signal
+from farthing.model import ZERO, Alert, Scope, Signal, exact_sum
 from farthing.signals import SIGNALS
 from farthing.signals.thresholds import ThresholdRule
 
@@ -96,6 +97,18 @@ def test_an_incident_is_told_on_its_first_day_with_what_was_expected_and_why():
     assert f"400.00 USD on {ago(1)}" in alert.reason
     assert result.record.signals == {**dict.fromkeys(SIGNALS, 0), "anomalies": 1}
     assert (result.over, result.record.threshold_breaches, result.failures) == (False, 0, ())
+
+
+def test_what_is_said_of_an_incidents_parts_adds_up_to_what_is_said_of_it():
+    watch = Watch(steady(d1="400"))
+    watch.client.bill[ago(1)][(S3, PROD)] = "45"
+    watch.run()
+    ((alert,),) = watch.slack.sent
+    assert [row.name for row in alert.services] == [f"{EC2} in {PROD}", "smaller ones beside it"]
+    assert [row.amount for row in alert.services] == [400, 45]
+    assert sum(row.amount for row in alert.services) == alert.actual
+    assert exact_sum(row.usual or ZERO for row in alert.services) == alert.expected
+    assert "smaller ones beside it: 45.00 USD" in plain_text([alert], "prod")
 
 
 def test_a_second_run_writes_no_alert_and_sends_nothing():

@@ -86,12 +86,29 @@ def group(ctx: click.Context, verbose: bool, home: str | None, config: str | Non
     ctx.obj = {"environment": {**os.environ, **{name: value for name, value in flags.items() if value}}}
 
 
+class _Once(logging.Filter):
+    """Says each sentence once in a command: several signals meet the same broken object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it was not said before."""
+        sentence = record.getMessage()
+        new = sentence not in self._said
+        self._said.add(sentence)
+        return new
+
+
 def _log_to_stderr(verbose: bool) -> None:
     log = logging.getLogger("farthing")
     for old in list(log.handlers):
         log.removeHandler(old)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("farthing: %(message)s"))
+    if not verbose:
+        handler.addFilter(_Once())
     log.addHandler(handler)
     log.setLevel(logging.INFO if verbose else logging.WARNING)
     log.propagate = False

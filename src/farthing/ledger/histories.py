@@ -11,7 +11,7 @@ import msgspec
 
 from farthing.errors import AmountError
 from farthing.ledger.derived import Derived
-from farthing.ledger.reports import Reports, key_of
+from farthing.ledger.reports import Reports, key_of, unreadable
 from farthing.ledger.store import Store
 from farthing.model import BILLED_COST, parse_amount
 from farthing.signals.maturation import DayHistory, Known
@@ -63,7 +63,7 @@ def histories(
         try:
             known[day] = _history(stored.data, day, metric)
         except (msgspec.DecodeError, UnicodeDecodeError, AmountError) as error:
-            _log.warning(f"{store.locate(key_of(day))} is not a readable daily report ({error})")
+            _log.warning(unreadable(store.locate(key_of(day)), str(error), day))
     if lacking:
         kept.save(known, listed)
     return {day: known[day] for day in wanted if day in known}

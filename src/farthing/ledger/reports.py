@@ -162,11 +162,11 @@ def decode_report(data: bytes, where: str, day: date | None = None) -> DailyRepo
     try:
         wire = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptError(_corrupt(where, str(error), day)) from error
+        raise CorruptError(unreadable(where, str(error), day)) from error
     group_by = wire.source.group_by
     known = SCHEMA if group_by == GROUP_BY else LENS_SCHEMA
     if wire.schema != known:
-        raise CorruptError(_corrupt(where, f"its schema is {wire.schema!r}, this version reads {known!r}", day))
+        raise CorruptError(unreadable(where, f"its schema is {wire.schema!r}, this version reads {known!r}", day))
     try:
         if not wire.currency:
             raise ValueError("it has no currency")
@@ -180,7 +180,7 @@ def decode_report(data: bytes, where: str, day: date | None = None) -> DailyRepo
         revisions = tuple(_revision(revision, group_by, wire.currency) for revision in wire.revisions)
     except (AmountError, KeyError, ValueError) as error:
         reason = f"a row lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise CorruptError(_corrupt(where, reason, day)) from error
+        raise CorruptError(unreadable(where, reason, day)) from error
     return DailyReport(
         date=wire.date,
         currency=wire.currency,
@@ -223,7 +223,8 @@ def _charges(
     return tuple(charges)
 
 
-def _corrupt(where: str, reason: str, day: date | None = None) -> str:
+def unreadable(where: str, reason: str, day: date | None = None) -> str:
+    """What is said of a report that cannot be read, the same wherever it is met, so that it is said once."""
     again = f" --start {day} --end {day + timedelta(days=1)}" if day else ""
     return f"{where} is not a readable daily report ({reason}): move it away and run `farthing backfill{again}`"
 
@@ -422,5 +423,5 @@ class Reports:
         where = self._store.locate(key_of(day, self._prefix))
         report = decode_report(data, where, day)
         if report.date != day:
-            raise CorruptError(_corrupt(where, f"it holds {report.date}", day))
+            raise CorruptError(unreadable(where, f"it holds {report.date}", day))
         return report

@@ -16,7 +16,7 @@ from farthing.errors import AmountError, CorruptError
 from farthing.jsontext import encode
 from farthing.ledger.derived import Derived
 from farthing.ledger.reports import SCHEMA as REPORT_SCHEMA
-from farthing.ledger.reports import Reports, key_of
+from farthing.ledger.reports import Reports, key_of, unreadable
 from farthing.ledger.store import Store
 from farthing.model import BILLED_COST, EFFECTIVE_COST, EXACT, ZERO, exact_sum, parse_amount, plain
 from farthing.query.selection import Selection, passes
@@ -112,7 +112,7 @@ class Selected:
             try:
                 yield day, self._summed(stored.data, day, lacking[day])
             except (msgspec.DecodeError, UnicodeDecodeError, AmountError, CorruptError) as error:
-                _log.warning(f"{self._store.locate(key_of(day))} is not a readable daily report ({error})")
+                _log.warning(unreadable(self._store.locate(key_of(day)), str(error), day))
 
     def _summed(self, data: bytes, day: date, selections: Iterable[Selection]) -> dict[Selection, DaySum]:
         wire = _decoder.decode(data)

@@ -157,7 +157,7 @@ def budget(spent, amount="100", newest=date(2026, 11, 10), forecast=None):
     wanted = Budget(name="all", amount=Decimal(amount))
     days = {day: DaySpend("USD", Decimal(spent)) for day in Period(date(2026, 11, 1), newest + timedelta(days=1))}
     status = evaluate(wanted, Period(date(2026, 11, 1), date(2026, 12, 1)), days, newest=newest, forecast=forecast)
-    return budgets_page([status], [{day: Decimal(spent) for day in days}], None, ("a problem",))
+    return budgets_page([status], [dict.fromkeys(days, Decimal(spent))], None, ("a problem",))
 
 
 def test_a_budget_is_told_with_what_is_left_and_may_be_spent_a_day():
