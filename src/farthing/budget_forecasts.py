@@ -1,14 +1,14 @@
 """What a budget's scope will have cost: the forecast of those leaves of the series that the budget is about."""
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Protocol
 
 import msgspec
 
-from farthing.budgeting import Forecasts, growth_of
+from farthing.budgeting import Forecasts, growth_of, unsettled
 from farthing.ledger.reports import Reports
 from farthing.ledger.series import MAX_DAYS, Series
 from farthing.ledger.store import Store
@@ -24,7 +24,9 @@ ACCOUNT_COLUMNS = ("SubAccountId", "SubAccountName")
 class Estimator(Protocol):
     """``farthing.signals.forecast.estimate``."""
 
-    def __call__(self, panel: Panel, as_of: date, period: Period, *, growth: Mapping[date, float]) -> Estimate | None:
+    def __call__(
+        self, panel: Panel, as_of: date, period: Period, *, growth: Mapping[date, float], without: Collection[date]
+    ) -> Estimate | None:
         """What a panel will have cost in a period, the days before ``as_of`` included as they are known."""
 
 
@@ -98,7 +100,7 @@ def forecasts_of(
 
     @cache
     def growth(metric: str) -> Mapping[date, float]:
-        return growth_of(store, now, metric=metric) if today == now.date() else {}
+        return growth_of(store, now, metric=metric)
 
     @cache
     def account_names() -> Mapping[str, str | None]:
@@ -112,7 +114,9 @@ def forecasts_of(
             part = part_of(whole, budget, account_names() if named else {})
             if not part.leaves:
                 return None
-            return estimate(part, whole.dates[-1] + timedelta(days=1), period, growth=growth(budget.metric))
+            known = growth(budget.metric)
+            without = unsettled(whole.dates, now, known)
+            return estimate(part, whole.dates[-1] + timedelta(days=1), period, growth=known, without=without)
 
         return forecast
 

@@ -257,11 +257,18 @@ def restated(store: Store, now: datetime, *, seen_since: datetime) -> list[Resta
 def growth_of(store: Store, now: datetime, *, metric: str = BILLED_COST) -> dict[date, float]:
     """By what the amount of each provisional day has to be multiplied to be what it will usually become.
 
+    Only of the days of which the ledger has learned it: the others are :func:`unsettled`.
+
     Raises:
         LedgerError: the ledger cannot be read.
     """
     known = _histories(store, now, metric)
     return growth(known.values(), _looked_at(known.values(), now))
+
+
+def unsettled(days: Iterable[date], now: datetime, growth: Mapping[date, float]) -> list[date]:
+    """The provisional ones of some days, of which nobody knows by how much they still grow: they are forecast."""
+    return [day for day in days if day not in growth and is_filling(day, now)]
 
 
 def curve_of(store: Store, now: datetime, *, metric: str = BILLED_COST) -> Curve:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from farthing.budgeting import growth_of
+from farthing.budgeting import unsettled
 from farthing.ledger.events import Events
 from farthing.ledger.series import MAX_DAYS, Series, Table
 from farthing.ledger.store import Store
@@ -16,7 +16,6 @@ from farthing.signals.forecast.calendar import moved
 from farthing.signals.forecast.naive import NAIVE, naive
 from farthing.signals.forecast.outlook import COMPLETE, TOTAL, Forecast, Outlook, months_from, outlook, to_decimal
 from farthing.signals.forecast.units import By, Group, group_of
-from farthing.signals.maturation import TYPICAL_GROWTH
 
 KIND, SCHEMA = "forecast", "farthing.forecast/1"
 
@@ -82,23 +81,14 @@ def forecast(
         now: UTC.
         by: what a group is.
         growth: by which factor a provisional day's figure is still expected to grow. A provisional day without one is
-            taken as not known yet, so it is forecast.
+            forecast, and counts at least what it has already.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
     today = now.date()
     table = _daily(store, metric, today)
-    return outlook(table, today, months_from(today), by=by, growth=growth, without=_unsettled(table, now, growth))
-
-
-def known_growth(store: Store, metric: str, now: datetime) -> dict[date, float]:
-    """By which factor provisional days still grow, of those of which the ledger has learned it.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    return {day: factor for day, factor in growth_of(store, now, metric=metric).items() if factor != TYPICAL_GROWTH}
+    return outlook(table, today, months_from(today), by=by, growth=growth, without=unsettled(table.dates, now, growth))
 
 
 def keep(
@@ -119,7 +109,7 @@ def keep(
     """
     table = table or _daily(store, metric, told.as_of)
     periods = sorted({row.period for row in told.rows})
-    baselines = naive(table, told.as_of, periods, growth=growth, without=_unsettled(table, now, growth))
+    baselines = naive(table, told.as_of, periods, growth=growth, without=unsettled(table.dates, now, growth))
     return _events(store).append(told.as_of, kept(told, metric, baselines), identity=[told.as_of.isoformat(), metric])
 
 
@@ -187,11 +177,6 @@ def _events(store: Store) -> Events[Kept]:
 
 def _daily(store: Store, metric: str, today: date) -> Table:
     return Series(store).load(metric, today, today - timedelta(days=MAX_DAYS)).daily
-
-
-def _unsettled(table: Table, now: datetime, growth: Mapping[date, float]) -> list[date]:
-    """The provisional days of which nobody knows by how much they still grow."""
-    return [day for day in table.dates if day not in growth and is_filling(day, now)]
 
 
 def _kept_row(row: Forecast, baselines: Mapping[str, Decimal]) -> KeptRow:

@@ -329,7 +329,8 @@ def test_a_forecast_is_of_the_budgets_leaves_and_grows_young_days():
     store = watched(CountingStore())
     asked = []
 
-    def estimate(panel, as_of, period, *, growth):
+    def estimate(panel, as_of, period, *, growth, without):
+        assert not without
         asked.append((panel, as_of, period, growth))
         return Estimate(*map(Decimal, (3000, 2600, 3400, 2500, 3500)))
 
@@ -368,7 +369,7 @@ def test_accounts_are_found_by_name_and_a_run_brings_its_own_series():
     whole = panel_of([((EC2, PROD), ago(1), 8.0), ((EC2, DEV), ago(1), 2.0)])
     asked = []
 
-    def estimate(panel, as_of, period, *, growth):
+    def estimate(panel, as_of, period, *, growth, without):
         asked.append(panel.leaves)
 
     of = forecasts_of(store, NOW, estimate, panels={"BilledCost": whole}.__getitem__)

@@ -135,6 +135,7 @@ def test_short_histories_are_learning(farthing, tmp_path):
         (("--as-of", "2026-06-05"), "--as-of is for a file"),
         (("--series", "nowhere.csv"), "nowhere.csv: it cannot be read"),
         (("--series", "a.csv", "--as-of", "June"), "'June' is not a day"),
+        (("--series", "a.csv", "--as-of", "9999-12-31"), "the year is not between 1970 and 8999"),
         (("--series", "a.csv", "--scorecard"), "leave --series out"),
         (("--series", "empty.csv"), "it has no rows"),
     ],

@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 from tests.fakes import MemoryStore, report
 
+from farthing.budget_forecasts import forecasts_of
+from farthing.budgeting import growth_of
 from farthing.forecasting import (
     KEPT_GROUPS,
     Kept,
@@ -13,13 +15,17 @@ from farthing.forecasting import (
     forecast,
     keep,
     kept,
-    known_growth,
     last_month,
     scorecard,
     scores,
 )
+from farthing.judging.day import Day
+from farthing.judging.forecast import find
 from farthing.ledger.reports import Reports
 from farthing.model import BILLED_COST, EFFECTIVE_COST, Estimate
+from farthing.settings import Settings
+from farthing.signals.budgets import Budget
+from farthing.signals.forecast import estimate
 from farthing.signals.forecast.naive import NAIVE
 from farthing.signals.forecast.outlook import TOTAL, Forecast, Outlook, months_from
 
@@ -81,11 +87,25 @@ def test_how_young_days_grow_is_learned_from_the_ledger():
             if seen <= at(date(2026, 4, 1)):
                 reports.write(report(day, {EC2: amount}, collected_at=seen), seen)
     now = at(date(2026, 4, 1))
-    growth = known_growth(store, BILLED_COST, now)
+    growth = growth_of(store, now)
     assert growth[last] == 2.0
     told = forecast(store, BILLED_COST, now, growth=growth)
     assert float(rows(told)[0].estimate.mean) == pytest.approx(3000, rel=0.02)
-    assert known_growth(MemoryStore(), BILLED_COST, now) == {}
+    assert growth_of(MemoryStore(), now) == {}
+
+
+def test_a_budget_and_the_daily_run_tell_the_month_as_the_forecast_does():
+    store = MemoryStore()
+    filled(store, START, date(2026, 4, 10))
+    # Yesterday, which still fills up, has a spike already.
+    Reports(store).write(report(date(2026, 4, 10), {EC2: "400", S3: "20.5"}))
+    total = rows(forecast(store, BILLED_COST, NOW))[0]
+    assert float(total.estimate.mean) == pytest.approx(120.5 * 30 + 300, rel=0.001)
+    of = forecasts_of(store, NOW, estimate)(Budget(name="all", amount=Decimal(1)))
+    assert float(of(total.period).mean) == pytest.approx(float(total.estimate.mean), rel=0.001)
+    day = Day(Settings(), store, NOW, date(2026, 4, 10), (), BILLED_COST)
+    find(day)
+    assert day.month_end == total.estimate
 
 
 def test_an_empty_ledger_has_no_forecast():

@@ -64,10 +64,17 @@ def command(series: Path | None, as_of: str | None, by: "By", metric: str, score
 
 
 def _day(text: str | None) -> date | None:
+    from farthing.signals.seriesfile import YEARS
+
+    if text is None:
+        return None
     try:
-        return None if text is None else date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--as-of {text!r} is not a day: write YYYY-MM-DD") from error
+    if day.year not in YEARS:
+        raise UsageError(f"--as-of {text!r}: the year is not between {YEARS[0]} and {YEARS[-1]}")
+    return day
 
 
 def _file(path: Path, as_of: date | None, by: "By", *, as_json: bool) -> int:
@@ -98,9 +105,10 @@ def _file(path: Path, as_of: date | None, by: "By", *, as_json: bool) -> int:
 
 
 def _ledger(app: "App", metric: str, by: "By", *, as_json: bool) -> int:
-    from farthing.forecasting import forecast, keep, known_growth, last_month
+    from farthing.budgeting import growth_of
+    from farthing.forecasting import forecast, keep, last_month
 
-    growth = known_growth(app.store, metric, app.now)
+    growth = growth_of(app.store, app.now, metric=metric)
     told = forecast(app.store, metric, app.now, by=by, growth=growth)
     if told is None:
         _say_learning("in the ledger")

@@ -1,6 +1,6 @@
 """The signal `forecast`: what the running month will cost, kept for the scorecard and said in every message."""
 
-from farthing.budgeting import growth_of
+from farthing.budgeting import growth_of, unsettled
 from farthing.forecasting import keep
 from farthing.judging.day import Day
 from farthing.model import Signal
@@ -12,8 +12,8 @@ def find(day: Day) -> list[Signal]:
     if not day.panel.dates:
         return []
     growth = growth_of(day.store, day.now, metric=day.metric)
-    unsettled = [one for one in day.filling if one not in growth]
-    told = outlook(day.panel, day.today, months_from(day.today), growth=growth, without=unsettled)
+    without = unsettled(day.panel.dates, day.now, growth)
+    told = outlook(day.panel, day.today, months_from(day.today), growth=growth, without=without)
     if told is None:
         return []
     keep(day.store, day.metric, told, day.now, growth=growth, table=day.panel)

@@ -25,7 +25,7 @@ KEYS = (
     *("name", "amount", "amounts", "currency", "period", "start_month", "where", "metric"),
     *("actual", "forecast"),
 )
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 def parse_budgets(tables: Sequence[Any], where: str, problems: list[str]) -> tuple[Budget, ...]:

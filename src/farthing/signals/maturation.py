@@ -40,9 +40,6 @@ WITHIN = 0.01
 FILLED_OF_TEN = 9
 """Days of ten that must have filled by an age for it to be called how long days fill up."""
 
-TYPICAL_GROWTH = 1.0
-"""The growth where the ledger does not know: the day as it is. No source says how far a young day usually is."""
-
 
 class Known(msgspec.Struct, frozen=True):
     """What a day's amount was known to be from a moment on, until the next."""
@@ -102,7 +99,8 @@ def growth(
         least_days: days that must have been seen at an age.
 
     Returns:
-        For each day that has ended and is provisional, a factor from 0.8 to 10; 1.0 where too little is known.
+        For each day that has ended and is provisional, a factor from 0.8 to 10; a day of whose age too little is known
+        is left out, because no source says how far a young day usually is.
     """
     days = list(days)
     taught = learned_from(days, as_of)
@@ -113,7 +111,8 @@ def growth(
         age = age_hours(one.day, as_of)
         if one.states and 0 <= age < filling_hours:
             shares = _shares(taught, age)
-            found[one.day] = 1 / _clamped(median(shares)) if len(shares) >= least_days else TYPICAL_GROWTH
+            if len(shares) >= least_days:
+                found[one.day] = 1 / _clamped(median(shares))
     return found
 
 

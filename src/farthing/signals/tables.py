@@ -66,7 +66,7 @@ class TableReader:
     def choice(self, key: str, choices: Collection[str], default: str) -> str:
         """One of some words."""
         value = self._table.get(key, default)
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             near = difflib.get_close_matches(str(value), choices, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             self.problem(f"{key} of {self.where} must be one of {', '.join(choices)}, not {value!r}{hint}")

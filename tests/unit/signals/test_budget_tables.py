@@ -83,6 +83,11 @@ def test_a_daily_budget_tells_only_when_it_is_spent_unless_other_marks_are_named
         ('name = "a"\namount = 1\nactual = [80, 0]', "actual of budget 1 in my.toml must be above zero"),
         ('name = "a"\namount = 1\namounts = 3', "amounts of budget 1 in my.toml must be a table"),
         ('name = "a"\namount = 1\namounts = { "2026-13" = 1 }', "'2026-13' is no month"),
+        ('name = "a"\namount = 1\namounts = { "0000-01" = 1 }', "'0000-01' is no month"),
+        (
+            'name = "a"\namount = 1\nmetric = ["billed"]',
+            "metric of budget 1 in my.toml must be one of billed, effective",
+        ),
         ('name = "a"\namount = 1\namounts = { "2026-11" = 0 }', "amounts 2026-11 of budget 1 in my.toml must be above"),
         ('name = "a"\namount = 1\nperiod = "quarterly"\namounts = { "2026-11" = 1 }', "no quarterly period begins in"),
         ('name = "a"\namount = 1\nperiod = "daily"\nforecast = [100]', "a day that is over needs no forecast"),

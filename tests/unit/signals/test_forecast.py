@@ -260,3 +260,49 @@ def test_the_naive_ones_know_the_month_to_date_and_a_rate():
     assert told[RUN_RATE] == Decimal("4800")
     assert told[LAST_WEEK] == pytest.approx(640 + 26 * Decimal(940) / 7, abs=Decimal("0.001"))
     assert told[SEASONAL] == 640 + 26 * 100 + 4 * 200 + 3 * 40
+
+
+def test_what_a_provisional_day_has_already_is_in_the_month_and_does_not_go_on():
+    young = {date(2026, 6, 3), date(2026, 6, 4)}
+    spike = times(flat(), date(2026, 6, 4), date(2026, 6, 4), 5.0)
+    assert mean(spike, without=young) == pytest.approx(3000 + 400, rel=0.01)
+    # A wobble is no fact beyond what is forecast, and a year has the spike as well.
+    assert mean(times(flat(), date(2026, 6, 4), date(2026, 6, 4), 1.05), without=young) == pytest.approx(3000, rel=0.01)
+    year = Period(date(2026, 1, 1), date(2027, 1, 1))
+    assert mean(spike, year, without=young) == pytest.approx(36500 + 400, rel=0.01)
+
+
+def test_a_fee_and_a_service_that_are_new_on_a_provisional_day_are_in_the_month():
+    young = {date(2026, 6, 3), date(2026, 6, 4)}
+    spend = {EC2: flat(), S3: {date(2026, 6, 4): 700.0}}
+    told = outlook(panel(spend), AS_OF, [JUNE], without=young)
+    assert float(told.rows[0].estimate.mean) == pytest.approx(3700, rel=0.01)
+    assert [row.learning for row in told.rows if row.group == ("Amazon S3",)] == [True]
+    # One that comes every month is expected, and not counted again where it comes a day early.
+    monthly = {day: amount for day, amount in every_month(flat(), {3: 900.0}).items() if day < date(2026, 6, 2)}
+    monthly[date(2026, 6, 2)] = 1000.0
+    told = mean(monthly, as_of=date(2026, 6, 3), without={date(2026, 6, 2)})
+    assert told == pytest.approx(3900, rel=0.02)
+
+
+def test_a_month_that_is_over_has_its_provisional_days():
+    told = outlook(
+        panel({EC2: flat()}),
+        date(2026, 6, 1),
+        [Period(date(2026, 5, 1), date(2026, 6, 1))],
+        without={date(2026, 5, 31)},
+    )
+    assert told.rows[0].estimate.mean == told.rows[0].estimate.hi95 == 3100
+
+
+def test_the_total_is_the_same_however_it_is_grouped():
+    spend = {
+        (name, account): flat(100 + 1 / number)
+        for number, (name, account) in enumerate(
+            [*[("A", str(n)) for n in range(9)], *[("B", str(n)) for n in range(9)]], 3
+        )
+    }
+    by_service, by_account = (outlook(panel(spend), AS_OF, [JUNE, JULY], by=by) for by in ("service", "account"))
+    assert [row.estimate.mean for row in by_service.rows if row.group == TOTAL] == [
+        row.estimate.mean for row in by_account.rows if row.group == TOTAL
+    ]

@@ -5,7 +5,7 @@ on, ``memory`` what comes once a month, ``spread`` how far such forecasts were o
 held against. :func:`estimate` is all that a budget needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from farthing.model import Estimate, Period
@@ -13,7 +13,14 @@ from farthing.signals.forecast.outlook import COMPLETE, outlook
 from farthing.signals.panel import Panel
 
 
-def estimate(panel: Panel, as_of: date, period: Period, *, growth: Mapping[date, float] = COMPLETE) -> Estimate | None:
+def estimate(
+    panel: Panel,
+    as_of: date,
+    period: Period,
+    *,
+    growth: Mapping[date, float] = COMPLETE,
+    without: Collection[date] = (),
+) -> Estimate | None:
     """What all the leaves of a panel cost over a period, in the newest currency.
 
     Args:
@@ -22,9 +29,10 @@ def estimate(panel: Panel, as_of: date, period: Period, *, growth: Mapping[date,
             period is not over.
         period: any span of up to a year; of one that ended before ``as_of`` all bounds are the fact.
         growth: by which factor a provisional day's figure is still expected to grow; 1 for a complete one.
+        without: provisional days of which no factor is known: they are forecast, and count at least what they have.
 
     Returns:
         The sum and its bounds; None where fewer than ten days are known.
     """
-    told = outlook(panel, as_of, [period], growth=growth)
+    told = outlook(panel, as_of, [period], growth=growth, without=without)
     return told.rows[0].estimate if told else None

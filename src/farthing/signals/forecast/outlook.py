@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from farthing.model import Estimate, Period, exact_sum
+from farthing.model import EXACT, ZERO, Estimate, Period, exact_sum
 from farthing.signals.forecast.calendar import first_of, month_number
-from farthing.signals.forecast.spread import DRAWS, bounds, draws, drifting, outcome, pools
+from farthing.signals.forecast.spread import DRAWS, beyond, bounds, draws, drifting, outcome, pools
 from farthing.signals.forecast.units import By, Group, Known, known_of
 from farthing.signals.forecast.usage import LEARNING
 from farthing.signals.panel import Panel
@@ -81,7 +81,7 @@ def outlook(
         periods: what is wanted.
         by: what a group is.
         growth: by which factor a provisional day's figure is still expected to grow.
-        without: days that are taken as not known: provisional ones of which no factor is known.
+        without: provisional days of which no factor is known: they are forecast, and count at least what they have.
     """
     known = known_of(panel, as_of, by, growth, without)
     if known is None or len(known.days) < LEARNING:
@@ -113,14 +113,17 @@ def _forecasts(
         # How a day grows is alike in all groups, so they share its chance.
         chance = [random.gauss(0.0, PROVISIONAL_ERROR) for _ in range(DRAWS)] if grown else []
         growing = dict.fromkeys(groups, 0.0)
-        facts: dict[Group, float] = dict.fromkeys(groups, 0.0)
-        means: dict[Group, float] = dict.fromkeys(groups, 0.0)
+        # Rounded series by series, so that a total is the same however they are grouped.
+        facts = dict.fromkeys(groups, ZERO)
+        means = dict.fromkeys(groups, ZERO)
         futures: dict[Group, list[float]] = {group: [0.0] * DRAWS for group in groups}
         for unit, one in zip(known.units, now, strict=True):
-            facts[unit.group] += sum(unit.values[at] for at in inside)
+            fact = to_decimal(sum(unit.values[at] for at in inside))
+            facts[unit.group] = EXACT.add(facts[unit.group], fact)
             errors = past.past[one.course.dense][place]
             mean = one.means[place] + past.drift * errors.days * drifting(unit, one, place)
-            means[unit.group] += mean
+            rest = to_decimal(mean + beyond(unit, one, place, known, period))
+            means[unit.group] = EXACT.add(means[unit.group], rest)
             growing[unit.group] += sum(share * abs(unit.values[at]) for at, share in grown.items())
             if span:
                 drawn = draws(one, place, mean, len(span), errors, random)
@@ -139,16 +142,17 @@ def _forecasts(
 def _age(known: Known, group: Group) -> int:
     """Days since the group's first spend, that day included."""
     own = [unit.values for unit in known.units if unit.group == group]
-    first = min(next(at for at, value in enumerate(values) if value) for values in own)
+    new = len(known.days)
+    first = min(next((at for at, value in enumerate(values) if value), new) for values in own)
+    if first == new:
+        return 0
     return (known.days[-1] - known.days[first]).days + 1
 
 
 def _row(
-    period: Period, group: Group, fact: float, mean: float, futures: Sequence[float], *, learning: bool
+    period: Period, group: Group, fact: Decimal, mean: Decimal, futures: Sequence[float], *, learning: bool
 ) -> Forecast:
-    known = to_decimal(fact)
-    middle = exact_sum([known, to_decimal(mean)])
-    return Forecast(period, group, known, _estimate(middle, futures), learning)
+    return Forecast(period, group, fact, _estimate(exact_sum([fact, mean]), futures), learning)
 
 
 def _total(period: Period, parts: Sequence[Forecast], futures: Sequence[float]) -> Forecast:

@@ -15,10 +15,11 @@ from random import Random
 import msgspec
 
 from farthing.model import Period
+from farthing.signals.anomalies.fees import MOVES
 from farthing.signals.forecast.calendar import moved
 from farthing.signals.forecast.memory import expected
-from farthing.signals.forecast.units import RECENT, Unit
-from farthing.signals.forecast.usage import Course, course_of
+from farthing.signals.forecast.units import RECENT, Known, Unit
+from farthing.signals.forecast.usage import LEAST_STEP, Course, course_of
 
 ONE_DAY = timedelta(days=1)
 
@@ -86,6 +87,26 @@ def outcome(unit: Unit, days: Sequence[date], known: int, wanted: Sequence[Seque
         means.append(sum(course.amounts(span)) + sum(one.amount for one in once))
         scales.append((course.level if course.dense else usual) * len(span))
     return Outcome(course, tuple(means), tuple(scales))
+
+
+def beyond(unit: Unit, one: Outcome, place: int, known: Known, period: Period) -> float:
+    """What the unsettled days of a period have already beyond their forecast: it is spent, and is not taken to go on.
+
+    Of a series with spend on most days only what stands out of its noise counts, and a fee of these days that came
+    early is not counted twice. Of others, what the period is expected to come to in all is the least that is there.
+    """
+    there = [(day, amount) for day, amount in zip(known.unsettled, unit.seen, strict=True) if day in period]
+    if not there:
+        return 0.0
+    course, have = one.course, sum(amount for _, amount in there)
+    if not course.dense or not one.scales[place]:
+        return max(0.0, have - max(0.0, one.means[place]))
+    inside = [day for day, _ in there]
+    over = [amount - due for (_, amount), due in zip(there, course.amounts(inside), strict=True)]
+    least = max(LEAST_STEP, 3 * course.noise) * course.level
+    soon = [inside[0] + ONE_DAY * ahead for ahead in range((inside[-1] - inside[0]).days + 1 + MOVES)]
+    fees = expected(course.charges, known.days[0], known.days[-1] + ONE_DAY, soon, fee=unit.fee)
+    return max(0.0, sum(off for off in over if off > least) - sum(max(0.0, fee.amount) for fee in fees))
 
 
 def drifting(unit: Unit, one: Outcome, place: int) -> float:

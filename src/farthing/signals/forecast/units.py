@@ -30,21 +30,26 @@ class Unit(msgspec.Struct, frozen=True):
     """One series: money for each known day.
 
     ``fee`` tells that it is tax, fees, credits or refunds and no usage; ``of_the_bill`` that it is a share of the whole
-    bill and grows with it.
+    bill and grows with it. ``seen`` is the money of each unsettled day, as far as it is there.
     """
 
     group: Group
     fee: bool
     values: list[float]
     of_the_bill: bool = False
+    seen: tuple[float, ...] = ()
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What is known before a day: the days, ascending and in one currency, and the series."""
+    """What is known before a day: the days, ascending and in one currency, and the series.
+
+    ``unsettled`` are days that are known in part only.
+    """
 
     days: list[date]
     currency: str
     units: tuple[Unit, ...]
+    unsettled: tuple[date, ...] = ()
 
 
 def known_of(
@@ -57,7 +62,7 @@ def known_of(
         as_of: the first day that is not known.
         by: what a group is.
         growth: by which factor the figure of a provisional day is still expected to grow.
-        without: days that are taken as not known.
+        without: days that are known in part only: they teach nothing.
     """
     before = [place for place, day in enumerate(panel.dates) if day < as_of and day not in without]
     if not before:
@@ -66,15 +71,21 @@ def known_of(
     places = [place for place in before if panel.currencies[place] == currency]
     days = [panel.dates[place] for place in places]
     factors = [(at, factor) for at, day in enumerate(days) if (factor := growth.get(day, 1.0)) != 1.0]
+    partly = [at for at, day in enumerate(panel.dates) if day < as_of and day in without]
+    partly = [at for at in partly if panel.currencies[at] == currency]
     whole = places[-1] - places[0] + 1 == len(places)
     span = slice(places[0], places[-1] + 1)
 
     def numbers(leaf: int) -> list[float]:
+        """The known days, and after them the unsettled ones."""
         values = panel.values(leaf)
         own = list(values[span]) if whole else [values[place] for place in places]
         for at, factor in factors:
             own[at] *= factor
-        return own
+        return own + [values[place] for place in partly]
+
+    def unit(group: Group, fee: bool, own: list[float], share: bool) -> Unit:
+        return Unit(group, fee, own[: len(days)], share, tuple(own[len(days) :]))
 
     alone = _largest(panel, places)
     units: list[Unit] = []
@@ -84,12 +95,12 @@ def known_of(
         own = numbers(place)
         if place in alone:
             if any(own):
-                units.append(Unit(group, fee, own, share))
+                units.append(unit(group, fee, own, share))
             continue
         together = rest.get((group, fee, share))
         rest[group, fee, share] = own if together is None else list(map(add, together, own))
-    units += [Unit(group, fee, own, share) for (group, fee, share), own in sorted(rest.items()) if any(own)]
-    return Known(days, currency, tuple(units))
+    units += [unit(group, fee, own, share) for (group, fee, share), own in sorted(rest.items()) if any(own)]
+    return Known(days, currency, tuple(units), tuple(panel.dates[at] for at in partly))
 
 
 def is_share_of_bill(leaf: Leaf) -> bool:
