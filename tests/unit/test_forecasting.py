@@ -102,6 +102,7 @@ def test_a_budget_and_the_daily_run_tell_the_month_as_the_forecast_does():
     total = rows(forecast(store, BILLED_COST, NOW))[0]
     assert float(total.estimate.mean) == pytest.approx(120.5 * 30 + 300, rel=0.001)
     of = forecasts_of(store, NOW, estimate)(Budget(name="all", amount=Decimal(1)))
+    assert of is not None
     assert float(of(total.period).mean) == pytest.approx(float(total.estimate.mean), rel=0.001)
     day = Day(Settings(), store, NOW, date(2026, 4, 10), (), BILLED_COST)
     find(day)

@@ -9,7 +9,7 @@ import msgspec
 
 from farthing import __version__
 from farthing.budget_forecasts import forecasts_of
-from farthing.budgeting import credit_standing, rules_of, standings
+from farthing.budgeting import credit_standing, growth_of, rules_of, standings
 from farthing.dashboard.frame import LABELS, Frame, Link
 from farthing.dashboard.incidents import Looked, looked
 from farthing.dashboard.reading import Reading
@@ -21,7 +21,7 @@ from farthing.dashboard.views.incidents import question as incidents_question
 from farthing.dashboard.views.overview import Overview, overview, questions
 from farthing.explaining import document_of, sides_of
 from farthing.exported import export_slices
-from farthing.forecasting import forecast, known_growth
+from farthing.forecasting import forecast
 from farthing.judging.deciding import record
 from farthing.ledger.reports import lens_prefix
 from farthing.model import BILLED_COST, EFFECTIVE_COST, Estimate, Period
@@ -108,7 +108,7 @@ class Pages:
     def _month(self, newest: date) -> Estimate | None:
         """What all of a day's month is expected to cost, as `farthing forecast --metric billed` tells it."""
         app = self.reading.app
-        growth = known_growth(app.store, BILLED_COST, app.now)
+        growth = growth_of(app.store, app.now, metric=BILLED_COST)
         told = forecast(app.store, BILLED_COST, app.now, growth=growth)
         rows = told.rows if told else ()
         return next((row.estimate for row in rows if row.group == TOTAL and newest in row.period), None)
