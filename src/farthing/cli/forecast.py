@@ -96,6 +96,7 @@ def _file(path: Path, as_of: date | None, by: "By", *, as_json: bool) -> int:
     if told is None:
         _say_learning(f"before {as_of}")
         return 0
+    _say_left_out(told)
     if as_json:
         for row in told.rows:
             click.echo(encode(_line(row, by)))
@@ -115,6 +116,7 @@ def _ledger(app: "App", metric: str, by: "By", *, as_json: bool) -> int:
         if as_json:
             click.echo(pretty({"as_of": app.today.isoformat(), "metric": metric, "rows": []}))
         return 0
+    _say_left_out(told)
     if by == "service":
         keep(app.store, metric, told, app.now, growth=growth)
     if as_json:
@@ -127,6 +129,12 @@ def _ledger(app: "App", metric: str, by: "By", *, as_json: bool) -> int:
 
 def _say_learning(where: str) -> None:
     click.echo(f"learning: fewer than ten days are known {where}, too few for a forecast", err=True)
+
+
+def _say_left_out(told: "Outlook") -> None:
+    if told.left_out:
+        days, first = several(len(told.left_out), "day"), told.left_out[0]
+        click.echo(f"{first:%Y-%m} is without {days} (from {first}) in another currency than {told.currency}", err=True)
 
 
 def _line(row: "Forecast", by: "By", *, facts: bool = False) -> dict[str, Any]:

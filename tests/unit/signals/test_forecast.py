@@ -187,6 +187,10 @@ def test_only_the_newest_currency_counts():
     currency = {day: "USD" if day < change else "EUR" for day in days(400, START)}
     spend = times(flat(), START, change - timedelta(1), 50.0)
     told = outlook(panel({EC2: spend}, currency=currency), AS_OF, [JUNE])
+    assert told.left_out == ()
+    spring = Period(date(2026, 3, 30), date(2026, 7, 1))
+    left_out = outlook(panel({EC2: spend}, currency=currency), AS_OF, [spring]).left_out
+    assert left_out == (date(2026, 3, 30), date(2026, 3, 31))
     assert told.currency == "EUR"
     assert float(told.rows[0].estimate.mean) == pytest.approx(3000, rel=0.01)
     quarters = Period(START, date(2027, 1, 1))

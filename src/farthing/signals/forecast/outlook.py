@@ -51,11 +51,15 @@ class Forecast(msgspec.Struct, frozen=True):
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """A forecast as of a day, which is not known itself. ``rows``: period by period, the total first."""
+    """A forecast as of a day, which is not known itself. ``rows``: period by period, the total first.
+
+    ``left_out`` are days of the periods that are known in another currency, which nothing can be added to.
+    """
 
     as_of: date
     currency: str
     rows: tuple[Forecast, ...]
+    left_out: tuple[date, ...] = ()
 
 
 def months_from(as_of: date) -> list[Period]:
@@ -86,7 +90,12 @@ def outlook(
     known = known_of(panel, as_of, by, growth, without)
     if known is None or len(known.days) < LEARNING:
         return None
-    return Outlook(as_of, known.currency, tuple(_forecasts(known, as_of, periods, growth)))
+    other = tuple(
+        day
+        for day, currency in zip(panel.dates, panel.currencies, strict=True)
+        if day < as_of and currency != known.currency and any(day in period for period in periods)
+    )
+    return Outlook(as_of, known.currency, tuple(_forecasts(known, as_of, periods, growth)), other)
 
 
 def _unknown(known: Known, as_of: date, period: Period) -> list[date]:
