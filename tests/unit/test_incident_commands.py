@@ -118,6 +118,7 @@ def test_a_replay_shows_what_would_have_been_told(run, tmp_path):
     assert fired == [("2026-11-23", "anomalies", "900")]
     table = run("alerts", "replay", "--from", "2026-11-10", "--to", "2026-11-24")
     assert "anomalies" in table.stdout
+    assert "+800.00 USD" in table.stdout  # over what was expected, as its message says it
     assert "1 alert in 14 daily runs" in table.stderr
     assert before == {path: path.read_bytes() for path in (tmp_path / "home" / "cost_data").rglob("*.json")}
 

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farthing.alerts.outbox import Outbox
+from farthing.alerts.rendering.found import ANOMALY
 from farthing.app import CONFIG_NAME
-from farthing.cli._context import console, current_app
+from farthing.cli._context import current_app
 from farthing.errors import UsageError
 from farthing.jsontext import builtins, pretty
-from farthing.model import SUMMARY, Period
+from farthing.model import SUMMARY, Period, exact_difference, percent_of
 from farthing.wording import money, several, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farthing.cli._tables import Cell
+    from farthing.model import Alert
     from farthing.replaying import Replayed, Suggestion
     from farthing.settings import Settings
 
@@ -50,27 +53,34 @@ def list_alerts(days: int, every: bool, as_json: bool) -> int:
     if not shown:
         click.echo(f"no alert in the last {several(days, 'day')}", err=True)
         return 0
-    from rich.table import Table
-    from rich.text import Text
+    from farthing.cli._tables import console, table
 
-    table = Table("Day", "Rule", "Looks at", "Spent", "Over by", "State", expand=False)
-    for place in (3, 4):
-        table.columns[place].justify = "right"
-    for alert in shown:
-        percent = "" if alert.overage_percent is None else f" ({alert.overage_percent:+,.1f} %)"
-        table.add_row(
-            alert.about.isoformat(),
-            Text(alert.rule),
-            Text(str(alert.scope)),
-            money(alert.actual, alert.currency),
-            "" if alert.kind == SUMMARY else f"{signed(alert.overage)} {alert.currency}{percent}",
-            alert.state,
-        )
-    console().print(table)
+    console().print(table(("Rule", "Looks at", "Day", "Spent", "Over by", "State"), 2, map(_listed, shown)))
     hidden = len(found) - len(shown)
     if hidden:
         click.echo(f"{several(hidden, 'alert')} only recorded; --all shows them", err=True)
     return 0
+
+
+def _over(alert: "Alert") -> tuple[Decimal, Decimal | None]:
+    """By how much it is over, and the percentage: an incident over what was expected, as its message says it."""
+    if alert.kind != ANOMALY or alert.expected is None:
+        return alert.overage, alert.overage_percent
+    excess = exact_difference(alert.actual, alert.expected)
+    return excess, percent_of(excess, alert.expected)
+
+
+def _listed(alert: "Alert") -> "tuple[Cell, ...]":
+    """A row of the list; a summary is over nothing."""
+    over, percent = _over(alert)
+    return (
+        alert.rule + (" (again)" if alert.repeated else ""),
+        str(alert.scope),
+        alert.about.isoformat(),
+        money(alert.actual, alert.currency),
+        "" if alert.kind == SUMMARY else (signed(over), *(() if percent is None else (f"{percent:+,.1f} %",))),
+        alert.state,
+    )
 
 
 @command.command("test")
@@ -199,7 +209,7 @@ def _show_replayed(replayed: "Replayed", period: Period, *, as_json: bool) -> in
             day.day.isoformat(),
             alert.about.isoformat(),
             money(alert.actual, alert.currency),
-            f"{signed(alert.overage)} {alert.currency}",
+            f"{signed(_over(alert)[0])} {alert.currency}",
         )
         for day in replayed.days
         for alert in day.fired
