@@ -17,8 +17,8 @@ from bench.daily_run import Measured, measure, median
 
 ROOT = Path(__file__).parent.parent
 
-MOST_ADDED = 0.5
-"""Of the reference: what the import may add."""
+MOST_ADDED = 0.6
+"""Of the reference: what the import may add. Every signal is in it, for a run computes all of them."""
 
 REFERENCE = """
 import sys
