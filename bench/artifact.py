@@ -18,7 +18,7 @@ from bench.daily_run import Measured, measure, median
 ROOT = Path(__file__).parent.parent
 
 MOST_ADDED = 0.6
-"""Of the reference: what the import may add before the bench fails. The goal is a half; a single round is no steadier."""
+"""Of the reference: what the import may add before the bench fails. The goal is a half; a single round is noisy."""
 
 REFERENCE = """
 import sys
