@@ -72,6 +72,17 @@ def test_a_settled_day_that_changes_is_told_once():
     assert [(kind, day) for kind, _, day in sent(watch)] == [("restatement", ago(4))]
 
 
+@pytest.mark.parametrize("age", [4, 12])
+def test_a_change_is_news_when_it_is_seen_however_old_its_day(age):
+    watch = Watch(steady(), signals=("restatement",), window_days=20)
+    watch.run()
+    watch.bills(1, "100")
+    watch.client.bill[ago(age)] = {(EC2, PROD): "900", (EC2, DEV): "50", (S3, PROD): "10"}
+    watch.run(days_later=1)
+    watch.run(days_later=1)
+    assert [(kind, day) for kind, _, day in sent(watch)] == [("restatement", ago(age))]
+
+
 def test_messages_say_what_the_month_will_come_to_with_and_without_the_incident():
     watch = Watch(steady(days=80, d1="400"))
     watch.run()

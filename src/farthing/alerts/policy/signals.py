@@ -25,6 +25,10 @@ REPEATING = frozenset({"anomaly"})
 """The kinds of signals that are told once more when they have grown so; a mark of a budget is told once, and a day that
 is restated again is told again anyway."""
 
+NEWS_WHEN_SEEN = frozenset({"restatement"})
+"""The kinds of signals whose news is not the day but what was seen of it: an old day may change today. What finds them
+looks only at what was seen within the days that may be news."""
+
 EXPLAINS = Decimal("0.5")
 """Share of a breach's overage that an incident has to make to be told as its cause, in one message."""
 
@@ -39,7 +43,8 @@ def signal_suppression(signal: Signal, situation: Situation) -> str | None:
     """Why a signal's alert is only recorded, None if it is sent."""
     if signal.quiet:
         return signal.quiet
-    if signal.day < situation.now.date() - timedelta(days=situation.max_age_days):
+    oldest = situation.now.date() - timedelta(days=situation.max_age_days)
+    if signal.day < oldest and signal.kind not in NEWS_WHEN_SEEN:
         return f"older than {situation.max_age_days} days"
     raised = signal.known.raised_day if signal.known else signal.day
     if situation.first_since is not None and raised < situation.newest_day:
