@@ -5,7 +5,7 @@ doubles, which hold integers up to 2^53. So an amount is cut into *limbs*, its w
 decimals: 1234.5678901 is 1234, 567890, 100000. Each limb carries the amount's sign and is added up by itself; carries
 are worked out once, at the end. A limb below the units has at most six digits, so nine billion rows fit; the units are
 checked here.
-Reasons and measures: docs/adr/0022-cost-cube.md.
+Reasons and measures: docs/adr/0020-cost-cube.md.
 
 Rows are cut into *leaves*, one for each combination of keys but the day; a leaf's cells are its consecutive days, from
 ``first`` on. A day on which it cost nothing in between is a zero.
