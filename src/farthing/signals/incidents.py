@@ -167,7 +167,9 @@ def follow(found: Iterable[Incident], known: Collection[Known]) -> list[Incident
     """Incidents under the ids that they were known by.
 
     A restated day may move the first day of an incident or change which of its leaves is the largest, and with them the
-    id that it would be given. It is a known one where side and a leaf are the same and their days meet.
+    id that it would be given. It is a known one where side and a leaf are the same and their days meet. One that began
+    as a known one did, but whose root cause is no part of what was told, is news under an id of its own: what was told
+    is over, and another leaf beside it goes on.
 
     Args:
         found: as judged now.
@@ -176,12 +178,15 @@ def follow(found: Iterable[Incident], known: Collection[Known]) -> list[Incident
     left = list(known)
     named = []
     for incident in sorted(found, key=lambda one: (one.first_day, one.id)):
-        before = next((one for one in left if one.id == incident.id), None) or next(
-            (one for one in left if _same(one, incident)), None
+        meeting = [one for one in left if not one.leaves.isdisjoint(incident.leaves)]
+        before = next((one for one in meeting if one.id == incident.id), None) or next(
+            (one for one in meeting if _same(one, incident)), None
         )
         if before is not None:
             left.remove(before)
             incident = msgspec.structs.replace(incident, id=before.id)
+        elif any(one.id == incident.id for one in known):
+            incident = msgspec.structs.replace(incident, id=_id_of_cause(incident))
         named.append(incident)
     return named
 
@@ -189,7 +194,6 @@ def follow(found: Iterable[Incident], known: Collection[Known]) -> list[Incident
 def _same(one: Known, other: Incident) -> bool:
     return (
         one.rises == other.rises
-        and not one.leaves.isdisjoint(other.leaves)
         and one.first_day <= other.day + SAME_INCIDENT
         and other.first_day <= one.day + SAME_INCIDENT
     )
@@ -261,6 +265,14 @@ def _id(group: Sequence[Departure]) -> str:
     """A hash of the side and of the leaf and day that it began with: what comes later does not change it."""
     began = min(group, key=lambda one: (one.raised_day, -abs(one.days[0].actual - one.days[0].expected), one.leaf))
     parts = ["anomaly", "up" if began.rises else "down", began.first_day.isoformat(), *began.leaf]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def _id_of_cause(incident: Incident) -> str:
+    """The same, of the largest leaf that goes on."""
+    part = incident.root_cause[0]
+    side = "up" if incident.rises else "down"
+    parts = ["anomaly", "after", incident.id, side, part.first_day.isoformat(), *_key(part)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 

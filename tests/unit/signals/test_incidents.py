@@ -141,6 +141,25 @@ def test_an_incident_keeps_its_name_while_it_grows():
     assert [count for _, count in names] == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_what_goes_on_beside_an_incident_that_is_over_is_news_of_its_own():
+    both = [departure("EC2", actual=900.0), departure("S3", actual=130.0)]
+    (told,) = follow(found(*both), [])
+    assert [part.service_name for part in told.root_cause] == ["EC2"]
+    later = [
+        departure("EC2", actual=900.0, state="resolved"),
+        departure("S3", actual=400.0, until=DAY + timedelta(3)),
+    ]
+    (news,) = follow(found(*later), [told])
+    assert [part.service_name for part in news.root_cause] == ["S3"]
+    assert news.id != told.id
+    # Told once: the next day it is the same, and so is the first where it comes back.
+    later[1] = departure("S3", actual=500.0, until=DAY + timedelta(4))
+    (again,) = follow(found(*later), [told, news])
+    assert again.id == news.id
+    (back,) = follow(found(departure("EC2", actual=900.0, until=DAY + timedelta(4)), later[1]), [told, news])
+    assert back.id == told.id
+
+
 def test_a_restated_incident_is_followed():
     (known,) = found(departure("EC2", "1"), departure("EBS", "1", actual=140.0))
     (restated,) = found(
