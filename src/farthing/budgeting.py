@@ -90,13 +90,14 @@ class Found(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-def rules_of(settings: Settings, where: str = "farthing.toml") -> Rules:
+def rules_of(settings: Settings) -> Rules:
     """The budgets and credits of the settings.
 
     Raises:
         SettingsError: with everything that is wrong with them.
     """
     problems: list[str] = []
+    where = settings.toml_name
     rules = Rules(parse_budgets(settings.budgets, where, problems), parse_credits(settings.credits, where, problems))
     if problems:
         raise SettingsError(problems)

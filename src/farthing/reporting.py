@@ -74,7 +74,7 @@ def rules(app: App, names: Sequence[str]) -> tuple[Rule, ...]:
     """
     if not names:
         return ()
-    rules = {rule.name: rule for rule in parse_allocations(app.settings.allocations, "farthing.toml")}
+    rules = {rule.name: rule for rule in parse_allocations(app.settings.allocations, app.settings.toml_name)}
     if names == ("all",) and rules:
         return tuple(rules.values())
     for name in names:

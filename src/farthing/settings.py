@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a run goes by. Every field has a row in :data:`SETTINGS`, except those of farthing.toml only.
 
     These are ``thresholds``, and the tables of :data:`TABLES` as they stand there: whoever uses them reads them.
+    ``toml_name`` is what errors about them call the file.
     """
 
     bucket_name: str | None = None
@@ -98,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allocations: tuple[Any, ...] = ()
     budgets: tuple[Any, ...] = ()
     credits: tuple[Any, ...] = ()
+    toml_name: str = "farthing.toml"
 
 
 def _text(text: str) -> str:
@@ -288,6 +290,7 @@ def load(
     """
     problems: list[str] = []
     values: dict[str, Any] = {}
+    values["toml_name"] = toml_name
     for key, value in _parse_toml(toml, toml_name, problems).items():
         if key == "thresholds":
             values["thresholds"] = parse_rules(value, toml_name, problems)

@@ -191,7 +191,8 @@ def test_two_currencies_fail_and_name_both(farthing, ledger):
 def test_every_wrong_table_is_told_at_once(farthing, ledger):
     code, out, err = farthing(toml='[[budgets]]\nname = "a"\n[[credits]]\nname = "b"\n')
     assert (code, out) == (2, "")
-    assert err.startswith("farthing: 3 settings are wrong: budget 1 in farthing.toml needs amount")
+    file = Path("farthing.toml").resolve()
+    assert err.startswith(f"farthing: 3 settings are wrong: budget 1 in {file} needs amount")
     assert "as_of of credits 1" in err
 
 

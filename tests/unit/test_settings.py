@@ -11,7 +11,9 @@ WEBHOOK = "https://hooks.slack.com/services/T000/B000/plantedsecret"
 
 
 def test_every_setting_has_a_row_and_every_row_a_field():
-    assert {setting.field for setting in SETTINGS} | {"thresholds", *TABLES} == set(Settings.__struct_fields__)
+    assert {setting.field for setting in SETTINGS} | {"thresholds", "toml_name", *TABLES} == set(
+        Settings.__struct_fields__
+    )
 
 
 def test_defaults_need_nothing():

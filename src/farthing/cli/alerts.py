@@ -9,7 +9,6 @@ import click
 
 from farthing.alerts.outbox import Outbox
 from farthing.alerts.rendering.found import ANOMALY
-from farthing.app import CONFIG_NAME
 from farthing.cli._context import current_app
 from farthing.errors import UsageError
 from farthing.jsontext import builtins, pretty
@@ -152,7 +151,7 @@ def replay_alerts(start: datetime, end: datetime, config: str | None, wish: Deci
         raise UsageError(f"--from {start.date()} is still to come")
     period = Period(start.date(), min(end.date(), app.today + timedelta(days=1)))
     settings = app.settings if config is None else _other(config)
-    rules_of(settings, config or CONFIG_NAME)  # a wrong budget stops a replay as it stops a run
+    rules_of(settings)  # a wrong budget stops a replay as it stops a run
     with progress("replaying", len(period)) as (_, on_day):
         shown = _within(period, on_day)
         if wish is not None:

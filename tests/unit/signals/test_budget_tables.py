@@ -12,7 +12,7 @@ from farthing.signals.budgets import DEFAULT_ACTUAL, DEFAULT_FORECAST
 
 
 def rules(toml):
-    return rules_of(load({}, toml, "my.toml"), "my.toml")
+    return rules_of(load({}, toml, "my.toml"))
 
 
 def wrong(toml):
