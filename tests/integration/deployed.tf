@@ -83,6 +83,8 @@ module "farthing" {
   secret_recovery_days  = 0
   cost_alert_queue_arns = ["arn:aws:sqs:us-east-1:${data.aws_caller_identity.current.account_id}:alerts"]
 
+  # Which incidents the simulated bill has depends on the day: they are told in test_handler.py.
+  settings              = { FARTHING_SIGNALS = "thresholds,budgets,credits,restatement,forecast" }
   environment_variables = { AWS_ENDPOINT_URL_COST_EXPLORER = var.cost_explorer }
 }
 

@@ -143,9 +143,14 @@ def test_the_schedule_starts_the_function_and_everything_arrives_where_it_belong
     assert totals == deployed.true_totals(len(days))
 
     months = sorted({f"{day:%Y-%m}" for day in days})
-    derived = [f"state/series/{metric}/{month}" for metric in ("BilledCost", "EffectiveCost") for month in months]
+    metrics = ("BilledCost", "EffectiveCost")
+    derived = [f"state/histories/{metric}.json" for metric in metrics]
+    derived += [f"state/series/{metric}/{month}" for metric in metrics for month in months]
     assert list(seen.below("state/")) == derived
-    assert len(seen.objects) == sum(validated.values()) + len(derived), "nothing is anywhere else"
+    kept = list(seen.below("cost_data/events/"))
+    assert [key.rpartition("/")[2].partition("-")[0] for key in kept] == ["forecast"]
+    told = len(seen.below("cost_data/alerts/"))
+    assert len(seen.objects) == sum(validated.values()) + told + len(derived) + len(kept), "nothing is anywhere else"
 
     for key, head in seen.heads.items():
         assert head["ServerSideEncryption"] == "AES256", key
