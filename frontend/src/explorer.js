@@ -13,7 +13,7 @@ import { choose, fields } from "./controls.js";
 import { crumbs } from "./crumbs.js";
 import { csvOf } from "./csv.js";
 import { filtersOf, nextColumn, putFilters } from "./filtering.js";
-import { PeriodDialog, PRESETS, span } from "./periods.js";
+import { beginning, PeriodDialog, PRESETS, span } from "./periods.js";
 
 const ROWS = 20;
 const TOPS = ["5", "9", "all"];
@@ -39,6 +39,7 @@ export class Explorer {
       const cube = await this.source.base();
       if (!cube.cells.length) return this.say("empty");
       Object.assign(defaults, this.source.meta.initial || {});
+      defaults.period = beginning(defaults.period, cube.today, this.source.bounds());
       this.controls();
       await this.render();
     } catch (error) {

@@ -19,6 +19,20 @@ export function span(text, today) {
 
 export const rangeText = ([from, to]) => `${days.iso(from)}..${days.iso(to)}`;
 
+// The period to begin with: `wanted`, or the newest days that there are where it has none of them (an export of long ago).
+export function beginning(wanted, today, [low, high], length = 30) {
+  const [from, to] = span(wanted, today);
+  return from < high && low < to ? wanted : rangeText([Math.max(low, high - length), high]);
+}
+
+// The same for two periods one after the other: the newest days in halves where the ledger has none of one of them. null: too few.
+export function beginningOfTwo(wanted, today, [low, high], length = 30) {
+  const [from, to] = span(wanted, today), [before, until] = days.previous(from, to);
+  if (from < high && low < to && before < high && low < until) return wanted;
+  const half = Math.min(length, Math.floor((high - low) / 2));
+  return half ? rangeText([high - half, high]) : null;
+}
+
 export class PeriodDialog {
   constructor(dialog, bounds) {
     this.dialog = dialog;

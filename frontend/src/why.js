@@ -9,7 +9,7 @@ import { crumbs } from "./crumbs.js";
 import { csvOf } from "./csv.js";
 import { filtersOf, nextColumn, putFilters, whereOf } from "./filtering.js";
 import { cents, fromText, inCents, plain, share } from "./money.js";
-import { PeriodDialog, PRESETS, rangeText, span } from "./periods.js";
+import { beginningOfTwo, PeriodDialog, PRESETS, rangeText, span } from "./periods.js";
 import { fromCube, inCentsThatAddUp, largest } from "./waterfall.js";
 import { dimOf, nameAndId } from "./cube.js";
 
@@ -28,6 +28,9 @@ export class Why {
     try {
       const cube = await this.source.base();
       if (!cube.cells.length) return this.say("empty");
+      const start = beginningOfTwo(defaults.period, cube.today, this.source.bounds());
+      if (!start) return this.say("error", "The ledger has one day, and a change needs two: farthing backfill or farthing import brings more.");
+      defaults.period = start;
       this.columns = this.source.columns();
       const options = {
         period: choose("Period", [...PRESETS, ["custom", "Custom…"]], (value) => this.choose("period", value)),
@@ -82,6 +85,7 @@ export class Why {
     this.stop?.abort();
     const { signal } = (this.stop = new AbortController());
     this.root.setAttribute("aria-busy", "true");
+    this.select(now);
     try {
       const told = this.source.live ? await this.asked(now, signal) : await this.own(now);
       if (signal.aborted) return;
@@ -115,14 +119,18 @@ export class Why {
     return fromCube(cube, now);
   }
 
-  show(now, told) {
-    this.told = { now, ...told };
+  // The controls say what is asked, also where it cannot be told.
+  select(now) {
     const period = PRESETS.some(([value]) => value === now.period) ? now.period : "custom";
     const shown = { ...now, period, against: now.against === "previous" ? "previous" : "custom" };
     for (const [name, value] of Object.entries(shown)) {
       const select = this.root.querySelector(`select[name="${name}"]`);
       if (select) select.value = value;
     }
+  }
+
+  show(now, told) {
+    this.told = { now, ...told };
     this.find("total").textContent = cents(told.change, true);
     this.find("currency").textContent = told.currency;
     this.find("span").textContent = `${share(told.change, told.before, true)} · from ${cents(told.before)} in ${days.spanText(...now.before)} to ${cents(told.after)} in ${days.spanText(...now.after)}`;

@@ -51,4 +51,10 @@ def one_day(farthing):
     written(farthing, {back()[0]: {(EC2, "111122223333"): "12.34", ("Tax", "444455556666"): "1"}})
 
 
+def long_ago(farthing):
+    """An organisation that was left: its newest day is two years old, older than every period of the pages."""
+    days = [TODAY - timedelta(days=700 + count) for count in range(10)]
+    written(farthing, {day: {(EC2, "111122223333"): str(count)} for count, day in enumerate(days, 1)})
+
+
 MADE = {"medium": medium, "credits": credits_larger_than_the_bill, "gaps": gaps, "one day": one_day}

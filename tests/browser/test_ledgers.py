@@ -5,8 +5,8 @@ import json
 import pytest
 
 from farthing.dashboard.frame import LABELS
-from tests.browser.conftest import ready
-from tests.browser.ledgers import MADE
+from tests.browser.conftest import Farthing, ready
+from tests.browser.ledgers import MADE, long_ago
 from tests.browser.test_numbers import cents, shown
 from tests.browser.test_pages import path_of, violations
 
@@ -38,6 +38,16 @@ def test_the_figures_over(opened, ledger, name):
     rows = page.locator("section[aria-label=Table] tbody tr td:nth-child(2)")
     found = sorted(rows.evaluate_all("(all) => all.map((one) => one.title.split(' ')[0])"))
     assert found == sorted(row["BilledCost"] for row in told["rows"])
+
+
+def test_a_ledger_of_long_ago_begins_with_its_newest_days(opened, tmp_path):
+    farthing = Farthing(tmp_path / "home")
+    long_ago(farthing)
+    with farthing.served() as url:
+        page = opened(f"{url}/explorer")
+        assert page.locator("[data-part=total]").inner_text().startswith("55.00")
+        page = opened(f"{url}/why")
+        assert page.locator("[data-part=total]").inner_text() == "\N{MINUS SIGN}25.00"
 
 
 def test_days_that_are_missing_are_a_gap_and_are_told(opened, ledger):
