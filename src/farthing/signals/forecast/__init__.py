@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from farthing.model import Estimate, Period
-from farthing.signals.forecast.outlook import COMPLETE, outlook
+from farthing.signals.forecast.outlook import COMPLETE, TOTAL, months_from, outlook
 from farthing.signals.panel import Panel
 
 
@@ -34,5 +34,8 @@ def estimate(
     Returns:
         The sum and its bounds; None where fewer than ten days are known.
     """
-    told = outlook(panel, as_of, [period], growth=growth, without=without)
-    return told.rows[0].estimate if told else None
+    # A month is asked for among those that people are told of: what all share of a past is learned from all of them.
+    months = months_from(as_of)
+    told = outlook(panel, as_of, months if period in months else [period], growth=growth, without=without)
+    rows = told.rows if told else ()
+    return next((row.estimate for row in rows if row.group == TOTAL and row.period == period), None)
