@@ -266,7 +266,7 @@ def test_a_failure_inside_tells_nothing_of_the_inside(filled, monkeypatch):
     pages = Pages(reading)
 
     def broken():
-        raise RuntimeError("password=hunter2 in /root/.aws/credentials")
+        raise RuntimeError("password=hunter2 in ~/.aws/credentials")
 
     monkeypatch.setattr(pages, "data", broken)
     client = TestClient(application(pages, hosts=HOSTS), base_url="http://127.0.0.1", raise_server_exceptions=False)
