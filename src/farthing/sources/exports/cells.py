@@ -26,7 +26,7 @@ SHORT = 19
 
 DOUBLE_DIGITS = 17
 """Digits of a double's shortest decimal. Programs write doubles as text too: one of so few digits with more than 18
-decimals is rounded as a double is; a number with more digits is meant exactly and refused."""
+decimals is rounded as a double is, a tie away from zero; a number with more digits is meant exactly and refused."""
 
 _NUMBER = r"[+-]?[0-9]*([.][0-9]*)?([eE][+-]?[0-9]{1,3})?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
