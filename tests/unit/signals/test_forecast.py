@@ -119,6 +119,20 @@ def test_a_shift_is_the_new_level_and_a_spike_is_not():
     assert mean(spike, JULY) == pytest.approx(31 * 100, rel=0.05)
 
 
+@pytest.mark.parametrize("factor", [0.4, 3.0])
+@pytest.mark.parametrize("lasting", [1, 2, 3])
+def test_after_a_departure_of_the_last_days_the_interval_holds_both_that_it_stays_and_that_it_is_over(lasting, factor):
+    since = AS_OF - timedelta(days=lasting)
+    stays = times(steady(), since, date.max, factor)
+    over = times(steady(), since, AS_OF, factor)
+    told = estimate(panel({EC2: stays}), AS_OF, JUNE)
+    low, high = sorted((actual(stays, JUNE), actual(over, JUNE)))
+    assert told.lo80 <= low * 1.01
+    assert told.hi80 >= high * 0.99
+    assert low < told.mean < high
+    assert estimate(panel({EC2: over}), AS_OF, JUNE) == told
+
+
 def test_a_service_that_is_gone_costs_nothing_more():
     gone = {day: amount for day, amount in flat().items() if day < date(2026, 5, 20)}
     told = group({EC2: gone, S3: flat()}, "Amazon EC2", JULY)

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
+from operator import add
 from random import Random
 
 import msgspec
@@ -253,10 +254,22 @@ def draws(now: Outcome, place: int, mean: float, length: int, past: Past, random
     # Where the believed ones stand differs from series to series, so that they meet others' errors of the past.
     turn = random.randrange(DRAWS)
     found = found[turn:] + found[:turn]
+    if now.course.step:
+        found = list(map(add, found, _whole_or_none(now.course, length / scale, random)))
     if now.course.dense and min(found) * scale < -mean:
         # What is used is not paid back.
         return [max(share * scale, min(-mean, 0.0)) for share in found]
     return [share * scale for share in found]
+
+
+def _whole_or_none(course: Course, share: float, random: Random) -> list[float]:
+    """What becomes of a departure of the last days, less its mean: it goes on or is over, hardly ever in part."""
+    lasting = round(DRAWS * course.stays)
+    ends = [(1 - course.stays) * course.step * share] * lasting + [-course.stays * course.step * share] * (
+        DRAWS - lasting
+    )
+    random.shuffle(ends)
+    return ends
 
 
 def _nearest(pool: list[tuple[float, float]], noise: float) -> list[tuple[float, float]]:

@@ -44,7 +44,7 @@ SHIFT_SIGMAS, SHIFT_SHARE = 4.0, 0.12
 """How many standard errors, and which share of the level, a shift has at least."""
 
 STAYS = (0.0, 0.3, 0.5, 0.6)
-"""How much of a departure is taken to stay, by the days that it has lasted; longer ones are the new level."""
+"""How likely a departure goes on, by the days that it has lasted; longer ones are the new level."""
 
 LEAST_STEP = 0.1
 """Share of the level: a departure of the last days that is smaller is noise."""
@@ -57,6 +57,8 @@ class Course(msgspec.Struct, frozen=True):
     """How a series goes on. ``level`` and ``slope`` are as of ``last``, money a day and money a day each day.
 
     ``noise`` is the standard deviation of a day as a share of the level, ``charges`` what was out of the ordinary.
+    ``step`` is a departure of the very last days, money a day, and ``stays`` how likely it goes on: that share of it is
+    in the level.
     """
 
     last: date
@@ -66,6 +68,8 @@ class Course(msgspec.Struct, frozen=True):
     noise: float
     charges: tuple[Charge, ...]
     dense: bool
+    step: float = 0.0
+    stays: float = 0.0
 
     def amounts(self, days: Sequence[date]) -> list[float]:
         """What is expected on each of these days, without what comes once a month."""
@@ -129,8 +133,9 @@ def course_of(days: Sequence[date], values: Sequence[float], *, fee: bool) -> Co
     charges = tuple(Charge(ordinals[at], amount) for at, amount in learned.bumps)
     # A fee that comes every month is no departure.
     new = {at for (at, _), one in zip(learned.bumps, charges, strict=True) if not is_known(charges, one)}
-    level, slope = _recent(flat, new, level, slope, sigma)
-    return Course(ordinals[-1], max(level, 0.0), slope, learned.factors, sigma, charges, dense=True)
+    step, stays = _departure(flat, new, level, sigma)
+    level = max(level + stays * step, 0.0)
+    return Course(ordinals[-1], level, slope, learned.factors, sigma, charges, dense=True, step=step, stays=stays)
 
 
 def _sparse(days: Sequence[date], values: Sequence[float], *, monthly: bool) -> Course:
@@ -217,14 +222,14 @@ def _line(days: Sequence[date], flat: Sequence[float], odd: set[int], first: int
     return y - slope * x, slope
 
 
-def _recent(flat: Sequence[float], odd: set[int], level: float, slope: float, sigma: float) -> tuple[float, float]:
-    """The level after a departure of the very last days: part of it is taken to stay."""
+def _departure(flat: Sequence[float], odd: set[int], level: float, sigma: float) -> tuple[float, float]:
+    """By how much the very last days left the level, and how likely that goes on; (0, 0) where they did not."""
     run = 0
     while run < len(STAYS) and len(flat) - 1 - run in odd:
         run += 1
     if not run or run >= len(STAYS):
-        return level, slope
-    now = median(flat[-run:])
-    if abs(now - level) < max(LEAST_STEP * level, 3 * sigma * level):
-        return level, slope
-    return level + STAYS[run] * (now - level), slope
+        return 0.0, 0.0
+    step = median(flat[-run:]) - level
+    if abs(step) < max(LEAST_STEP * level, 3 * sigma * level):
+        return 0.0, 0.0
+    return step, STAYS[run]
