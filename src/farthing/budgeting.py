@@ -15,9 +15,8 @@ from farthing.ledger.histories import histories
 from farthing.ledger.reports import Reports, lens_prefix
 from farthing.ledger.selected import Selected
 from farthing.ledger.store import Store
-from farthing.model import BILLED_COST, FILLING_HOURS, Period, Signal, is_filling
+from farthing.model import BILLED_COST, FILLING_HOURS, Period, is_filling
 from farthing.settings import Settings
-from farthing.signals.budget_marks import crossings
 from farthing.signals.budget_tables import parse_budgets
 from farthing.signals.budgets import (
     Budget,
@@ -29,7 +28,6 @@ from farthing.signals.budgets import (
     periods_judged,
 )
 from farthing.signals.credit_tables import parse_credits
-from farthing.signals.credit_warnings import warnings
 from farthing.signals.credits import LENS, Credit, CreditDay, Credits, credit_day, days_needed, runways
 from farthing.signals.maturation import (
     COMPLETE_HOURS,
@@ -41,8 +39,7 @@ from farthing.signals.maturation import (
     growth,
     learned_from,
 )
-from farthing.signals.restatement import Restatement, restatements, signal_of, steps
-from farthing.workplace import Workplace
+from farthing.signals.restatement import Restatement, restatements, steps
 
 LOOKED_AT_DAYS = LEARNING_DAYS + COMPLETE_HOURS // 24 + 3
 """Days before today whose histories are read: those that teach, and the young ones. A run does not ask for older
@@ -82,14 +79,6 @@ class CreditStanding(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-class Found(msgspec.Struct, frozen=True):
-    """The signals of a run: those that people are told, those that are only recorded, and what could not be judged."""
-
-    told: tuple[Signal, ...] = ()
-    recorded: tuple[Signal, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
 def rules_of(settings: Settings) -> Rules:
     """The budgets and credits of the settings.
 
@@ -102,36 +91,6 @@ def rules_of(settings: Settings) -> Rules:
     if problems:
         raise SettingsError(problems)
     return rules
-
-
-def signals(place: Workplace, *, forecasts: Forecasts | None = None) -> Found:
-    """What budgets, credits and restatements have to say on a run, after its days were stored.
-
-    Asked again it says the same: who has been told is the outbox's to know, by the signals' ids.
-
-    Args:
-        place: what the run works with.
-        forecasts: of budgets; without, marks on forecasts are not judged.
-
-    Raises:
-        SettingsError: a budget or credit is written wrongly.
-        LedgerError: the ledger cannot be read.
-    """
-    rules, now = rules_of(place.settings), place.clock()
-    told: list[Signal] = []
-    recorded: list[Signal] = []
-    standing = standings(place.store, rules.budgets, now, back=True, forecasts=forecasts)
-    for status in standing.statuses:
-        for crossing in crossings(status):
-            (told if crossing.told else recorded).append(crossing.signal)
-    lasting = credit_standing(place.store, rules.credits, now)
-    for runway in lasting.credits.runways if lasting.credits else ():
-        for reached in warnings(runway):
-            (told if reached.told else recorded).append(reached.signal)
-    seen_since = now - timedelta(days=place.settings.alert_max_age_days)
-    told += [signal_of(one) for one in restated(place.store, now, seen_since=seen_since)]
-    problems = (*standing.problems, *lasting.problems, *filter(None, [lasting.hint]))
-    return Found(tuple(told), tuple(recorded), problems)
 
 
 def standings(

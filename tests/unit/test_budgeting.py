@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes import DEV, EC2, NOW, PROD, S3, TODAY, FakeCostExplorer, MemoryStore, ago, report, workplace
+from tests.fakes import DEV, EC2, NOW, PROD, S3, TODAY, MemoryStore, ago, report
 
 from farthing.budget_forecasts import forecasts_of, part_of
 from farthing.budgeting import (
@@ -17,10 +17,11 @@ from farthing.budgeting import (
     growth_of,
     restated,
     rules_of,
-    signals,
     standings,
 )
 from farthing.errors import AccessError, ConflictError, LedgerError, SettingsError
+from farthing.judging.budgets import find_budgets, find_credits, find_restatements
+from farthing.judging.day import Day
 from farthing.ledger.derived import MOST_DAYS, Derived
 from farthing.ledger.reports import PREFIX, Reports, key_of, lens_prefix
 from farthing.ledger.selected import PREFIX as SELECTED
@@ -274,52 +275,58 @@ def test_a_restated_day_is_found_and_only_it_is_read():
 # A run
 
 
+def run(store, now=NOW, **tables):
+    """What a run is told, what it only records, and what could not be judged."""
+    day = Day(Settings(**tables), store, now, now.date() - timedelta(days=1), ())
+    found = [signal for find in (find_budgets, find_credits, find_restatements) for signal in find(day)]
+    told, recorded = ([one for one in found if bool(one.quiet) == quiet] for quiet in (False, True))
+    return told, recorded, [*day.problems, *day.hints]
+
+
 def test_a_run_gets_what_is_told_and_what_is_only_recorded():
     store = watched(CountingStore())
     Reports(store).write(report(ago(10), {(EC2, PROD): "130"}, collected_at=NOW))
     for age in range(1, 40):
         lens(store, ago(age), {(EC2, "Usage"): "50", (EC2, "Credit"): "-30"})
-    place = workplace(
-        FakeCostExplorer({}),
-        store,
-        budgets=({"name": "month", "amount": 2500}, {"name": "euro", "amount": 1, "currency": "EUR"}),
-        credits=({"name": "activate", "balance": 1000, "as_of": NOVEMBER},),
-    )
-    found = signals(place)
-    assert [(one.kind, one.rule) for one in found.told] == [
+    tables = {
+        "budgets": ({"name": "month", "amount": 2500}, {"name": "euro", "amount": 1, "currency": "EUR"}),
+        "credits": ({"name": "activate", "balance": 1000, "as_of": NOVEMBER},),
+    }
+    told, recorded, problems = run(store, **tables)
+    assert [(one.kind, one.rule) for one in told] == [
         ("budget", "month: 80 % actual"),
+        ("budget", "month: 100 % forecast"),
         ("credits", "activate: 14 days left"),
         ("restatement", f"restated, seen {TODAY}"),
     ]
-    assert [one.rule for one in found.recorded] == [
+    assert [one.rule for one in recorded] == [
         "month: 50 % actual",
         "activate: 60 days left",
         "activate: 30 days left",
     ]
-    assert ["'euro' is in EUR" in problem for problem in found.problems] == [True]
-    assert signals(place) == found
+    assert ["'euro' is in EUR" in problem for problem in problems] == [True]
+    assert run(store, **tables) == (told, recorded, problems)
 
 
 def test_a_run_judges_the_month_that_ended_too():
     store = filled(days=26)  # from 28 October
     now = datetime(2026, 11, 3, 8, tzinfo=UTC)
-    place = workplace(FakeCostExplorer({}), store, clock=lambda: now, budgets=({"name": "month", "amount": 30},))
-    found = signals(place)
-    assert [(one.rule, one.since, one.day) for one in found.told] == [
+    told, _, _ = run(store, now, budgets=({"name": "month", "amount": 30},))
+    assert [(one.rule, one.since, one.day) for one in told] == [
         ("month: 100 % actual", date(2026, 10, 1), date(2026, 10, 31)),
         ("month: 50 % actual", NOVEMBER, date(2026, 11, 2)),
     ]
-    assert "27 days that the ledger lacks (from 2026-10-01) not in it" in found.told[0].reason
+    assert "27 days that the ledger lacks (from 2026-10-01) not in it" in told[0].reason
 
 
 def test_a_run_refuses_a_wrong_budget():
     with pytest.raises(SettingsError, match="needs amount"):
-        signals(workplace(FakeCostExplorer({}), MemoryStore(), budgets=({"name": "a"},)))
+        run(MemoryStore(), budgets=({"name": "a"},))
 
 
 def test_without_the_lens_a_run_says_what_is_missing():
-    place = workplace(FakeCostExplorer({}), filled(), credits=({"name": "a", "balance": 1, "as_of": NOVEMBER},))
-    assert signals(place).problems == (NO_LENS,)
+    _, _, said = run(filled(), credits=({"name": "a", "balance": 1, "as_of": NOVEMBER},))
+    assert said == [NO_LENS]
 
 
 # Forecasts
@@ -346,11 +353,6 @@ def test_a_forecast_is_of_the_budgets_leaves_and_grows_young_days():
     assert panel.leaves == ((EC2, PROD),)
     assert panel.values(0)[-1] == 50
     assert found.statuses[0].state == "will be over"
-    told = signals(
-        workplace(FakeCostExplorer({}), store, budgets=({"name": "a", "amount": 2500},)),
-        forecasts=forecasts_of(store, NOW, estimate),
-    ).told
-    assert [one.rule for one in told if one.kind == "budget"] == ["a: 80 % actual", "a: 100 % forecast"]
 
 
 def test_accounts_are_found_by_name_and_a_run_brings_its_own_series():
