@@ -363,11 +363,12 @@ def _reason(incident: Incident) -> str:
     currency = incident.currency
     percent = "" if incident.excess_percent is None else f" ({abs(incident.excess_percent):,.1f} %)"
     side = "over" if incident.excess > 0 else "under"
+    direction = "more" if incident.excess > 0 else "less"
     others = f", with {several(incident.others, 'smaller one')} beside it" if incident.others else ""
     return (
         f"{scope_text(incident.root_cause)}{others}: {money(incident.actual, currency)} on {incident.day} is "
         f"{money(abs(incident.excess), currency)}{percent} {side} the expected {money(incident.expected, currency)} "
         f"({money(incident.lower, currency)} to {money(incident.upper, currency)} is usual); "
         f"{_SINCE[incident.kind]} {incident.first_day} ({several(incident.days, 'day')}); "
-        f"at this rate {money(abs(incident.excess_month), currency)} a month"
+        f"at this rate {money(abs(incident.excess_month), currency)} {direction} a month"
     )

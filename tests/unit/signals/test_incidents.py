@@ -54,7 +54,7 @@ def test_the_money_of_one_departure():
     assert (incident.first_day, incident.day, incident.days) == (DAY - timedelta(2), DAY, 3)
     assert incident.reason == (
         "EC2 in 1: 150.25 USD on 2026-04-15 is 50.25 USD (50.2 %) over the expected 100.00 USD (90.00 USD to "
-        "110.00 USD is usual); high since 2026-04-13 (3 days); at this rate 1,507.50 USD a month"
+        "110.00 USD is usual); high since 2026-04-13 (3 days); at this rate 1,507.50 USD more a month"
     )
 
 
