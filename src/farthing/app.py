@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from farthing.alerts.channels import Channel
-from farthing.errors import LedgerError, SettingsError, UsageError
+from farthing.errors import SettingsError, UsageError
 from farthing.ledger.runs import Runs
 from farthing.ledger.store import Store
-from farthing.model import Period
 from farthing.settings import Secret, Settings, load, unknown, webhook
 from farthing.sources import CostSource
 from farthing.sources.lenses import Lens, parse_lens
@@ -29,6 +28,8 @@ from farthing.workplace import Workplace
 if TYPE_CHECKING:
     import boto3
     from botocore.config import Config
+
+    from farthing.ledger.report_files import ReportFiles
 
 CONFIG_NAME = "farthing.toml"
 CONFIG_KEY = "config/farthing.toml"
@@ -155,21 +156,23 @@ class App:
             channels.append(SnsChannel(cache(lambda: self._topic_client(topic)), topic, environment))
         return tuple(channels) or (TerminalChannel(self._preview, environment),)
 
-    def reports_folder(self, period: Period, prefix: str) -> Path:
-        """A local folder with a period's reports below ``prefix``; for a bucket, a copy that ends with the process."""
+    def report_files(self, prefix: str) -> "ReportFiles":
+        """The reports below ``prefix`` as local files; those of a bucket are fetched when they are wanted."""
+        from farthing.ledger.folder import default_cache
+        from farthing.ledger.report_files import files_of
+
         root = getattr(self.store, "root", None)
+        bucket, cache = self.settings.bucket_name, None
         if isinstance(root, Path):
-            if root.exists() and not root.is_dir():
-                raise LedgerError(f"{root} should be the ledger's folder but is a file: set FARTHING_HOME to a folder")
-            return root / prefix
-        # Kept for the life of the app, so that the files are there while an engine reads them.
+            cache = root / "cache" / prefix
+        elif bucket:
+            cache = default_cache() / "reports" / bucket / self.settings.prefix / prefix
+        return files_of(self.store, prefix, self._fetched, cache)
+
+    def _fetched(self) -> Path:
+        """A folder for files that end with the process: kept for the life of the app, while an engine reads them."""
         folder = Path(tempfile.mkdtemp(prefix="farthing-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        days = {key: key.removeprefix(prefix).removesuffix(".json") for key in self.store.keys(prefix)}
-        wanted = [key for key, day in days.items() if period.start.isoformat() <= day < period.end.isoformat()]
-        for key, stored in zip(wanted, self.store.read_many(wanted), strict=True):
-            if stored is not None and "/" not in days[key]:
-                (folder / f"{days[key]}.json").write_bytes(stored.data)
         return folder
 
     def _simulated_client(self) -> Any:

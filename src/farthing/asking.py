@@ -1,13 +1,13 @@
 """Opens the engine that answers a command's questions. The Lambda has no use for it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from farthing.app import App
 from farthing.exported import export_slices
+from farthing.ledger.report_files import ReportFiles
 from farthing.ledger.reports import PREFIX
 from farthing.model import Period
 from farthing.query.engines import opener
@@ -44,9 +44,9 @@ class Question(msgspec.Struct, frozen=True):
         wanted = self.with_exports and self.only != REPORTS
         return export_slices(self.app, self.period, local=local) if wanted else ()
 
-    def folder(self) -> Path | None:
+    def reports(self) -> ReportFiles | None:
         """The daily reports, as local files; None where they are left out."""
-        return None if self.only == EXPORTS else self.app.reports_folder(self.period, self.prefix)
+        return None if self.only == EXPORTS else self.app.report_files(self.prefix)
 
     def options(self) -> dict[str, Any]:
         """What every engine is told alike."""
@@ -54,7 +54,7 @@ class Question(msgspec.Struct, frozen=True):
 
     def reports_engine(self) -> DuckDBEngine:
         """The daily reports alone, for engines that add them up beside what they read themselves."""
-        return DuckDBEngine(self.folder(), self.period, **self.options())
+        return DuckDBEngine(self.reports(), self.period, **self.options())
 
 
 def open_engine(question: Question) -> ChargesEngine:

@@ -15,7 +15,6 @@ from farthing.periods import resolve
 from farthing.query.allocation import Allocated, Rule, largest_rows, overlaps, parse_allocations, questions
 from farthing.query.allocation import allocate as allocated_of
 from farthing.query.engines import Engine
-from farthing.query.engines.reports import days_in
 from farthing.query.model import Query, Result, label_of
 from farthing.query.sources import EXPORTS, REPORTS, ExportSlice, SourceName
 from farthing.settings import nearest
@@ -59,7 +58,7 @@ def days_of(
     found: list[date] = []
     if only != EXPORTS:
         prefix = lens_prefix(lenses[0].name) if len(lenses) == 1 else PREFIX
-        found = [day for day in days_in(app.reports_folder(everything, prefix)) if day in everything]
+        found = [day for day in app.report_files(prefix).etags if day in everything]
     firsts = [*found[:1], *([exported.start] if exported else [])]
     lasts = [*(day + timedelta(days=1) for day in found[-1:]), *([exported.end] if exported else [])]
     return Period(min(firsts), max(lasts)) if firsts else Period(app.today, app.today)

@@ -22,6 +22,7 @@ from farthing.cli import _context
 from farthing.cli.report import command
 from farthing.errors import CorruptError, CurrencyError, UsageError
 from farthing.ledger.folder import FolderStore
+from farthing.ledger.report_files import ReportFiles, files_in
 from farthing.settings import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
@@ -60,9 +61,9 @@ class FakeApp:
         self.settings = Settings()
         self.asked: list[Any] = []
 
-    def reports_folder(self, period: Any, prefix: str) -> Path:
-        self.asked.append(period)
-        return self.folder
+    def report_files(self, prefix: str) -> ReportFiles:
+        self.asked.append(prefix)
+        return files_in(self.folder)
 
 
 def write(folder: Path, day: str, charges: list[Charge], currency: str = "USD") -> None:
@@ -173,7 +174,7 @@ def test_json_is_the_contract(app):
 def test_the_default_is_thirty_days_by_service_until_today(app):
     answer = parsed()
     assert answer["period"] == {"start": "2026-09-05", "end": "2026-10-05"}
-    assert [str(period) for period in app.asked] == ["2026-09-05 to 2026-10-05"]
+    assert app.asked == ["cost_data/daily/"]
     assert {"ServiceName"} == {key for row in answer["rows"] for key in row} - {"BilledCost", "EffectiveCost"}
 
 

@@ -33,7 +33,7 @@ def compare_exports(app: "App", days: Period, *, as_json: bool) -> int:
     """
     slices = [one for one in export_slices(app, days) if one.provider == AWS]
     query = Query(days, ("ChargePeriodStart",), (Filter("ProviderName", (AWS,)),))
-    with DuckDBEngine(app.reports_folder(days, PREFIX), days, now=app.now, only=REPORTS) as engine:
+    with DuckDBEngine(app.report_files(PREFIX), days, now=app.now, only=REPORTS) as engine:
         reports = engine.run(query)
     with DuckDBEngine(None, days, now=app.now, slices=slices, only=EXPORTS) as engine:
         exports = engine.run(query)

@@ -17,6 +17,7 @@ import msgspec
 from farthing.app import App
 from farthing.asking import Question, open_engine
 from farthing.exported import exports_of
+from farthing.ledger.derived import Derived
 from farthing.ledger.reports import PREFIX, Outline, Reports
 from farthing.ledger.runs import Runs
 from farthing.model import Period, RunRecord
@@ -38,6 +39,9 @@ LOOKED_AT = (
 CHECK_SECONDS = 10.0
 """How long the ledger's state is taken for known before it is listed again; a bucket's listing is some requests."""
 
+OUTLINES_KEY, OUTLINES_SCHEMA = "state/outlines.json", "farthing.outlines/1"
+"""Days' totals without their rows, so that a large organisation's year is not read for them again."""
+
 KEPT = 64
 """Answers that are kept for the state of the ledger that they are of."""
 
@@ -56,7 +60,7 @@ class Reading:
     """The ledger of an app, as the dashboard reads it.
 
     Args:
-        app: whose ledger; nothing is written to it.
+        app: whose ledger; nothing but derived sums is written to it.
         monotonic: seconds that only go forward.
     """
 
@@ -151,7 +155,12 @@ class Reading:
 
         def read() -> tuple[Outline, ...]:
             reports = Reports(self.app.store)
-            return tuple(reports.outlines(reports.days()))
+            listed = reports.etags()
+            derived = Derived(self.app.store, OUTLINES_KEY, OUTLINES_SCHEMA, Outline)
+            known = derived.load(listed)
+            found = known | {one.day: one for one in reports.outlines(day for day in listed if day not in known)}
+            derived.save(found, listed)
+            return tuple(found[day] for day in sorted(found))
 
         return self.kept("outlines", read)
 

@@ -7,7 +7,10 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+
+from farthing.ledger.report_files import ReportFiles, files_in
 
 Charge = tuple[str, str, str | None, dict[str, str]]
 WriteDay = Callable[..., Path]
@@ -35,6 +38,14 @@ def report(day: date, charges: Iterable[Charge], currency: str = "USD", /, **cha
         "source": {"kind": "cost-explorer", "group_by": ["ServiceName", "SubAccountId"], "scope": None},
         **changes,
     }
+
+
+def with_copies(folder: Path, copies: Path) -> ReportFiles:
+    """A folder's reports, each with its state, and where copies of them go."""
+    bare = files_in(folder)
+    states = {day: (folder / f"{day}.json").stat() for day in bare.etags}
+    etags = {day: f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}" for day, state in states.items()}
+    return msgspec.structs.replace(bare, etags=etags, copies=copies)
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from farthing.errors import CorruptError, LedgerError
+from farthing.ledger.report_files import days_in
 from farthing.model import Period
-from farthing.query.engines.duckdb import DuckDBEngine, days_in
+from farthing.query.engines.duckdb import DuckDBEngine
 from farthing.query.model import Query
 
 from .conftest import report

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from farthing.errors import CurrencyError, UsageError
 from farthing.model import Period, exact_sum
+from farthing.query.engines import copies
 from farthing.query.engines.duckdb import DuckDBEngine
 from farthing.query.model import COLUMNS, Filter, Key, Query, Result, parse_where
 from farthing.query.sources import DERIVED
 
-from .conftest import report
+from .conftest import report, with_copies
 
 START = date(2026, 9, 29)
 PERIOD = Period(START, date(2026, 10, 6))
@@ -27,10 +28,15 @@ TINY = "0.000000000000000001"
 HUGE = "12345678901234567890.123456789012345678"
 
 
-@pytest.fixture
-def open_engine():
+@pytest.fixture(params=["parsed", "copied"])
+def open_engine(request, monkeypatch):
+    """An engine over reports as they are, and over copies that it makes of them."""
+    monkeypatch.setattr(copies, "COPIED_FROM", 0)
+
     def opened(folder: Path, period: Period = PERIOD) -> DuckDBEngine:
-        return DuckDBEngine(folder, period, now=NOW)
+        if request.param == "parsed":
+            return DuckDBEngine(folder, period, now=NOW)
+        return DuckDBEngine(with_copies(folder, folder / "copies"), period, now=NOW)
 
     return opened
 

@@ -1,7 +1,7 @@
 """Answers queries with DuckDB over daily report files and imported exports: no network, no extension, no schema file.
 
-Reports are read into memory when the engine is opened. Exports are read where they are, for each query: only the
-columns that it needs, and only the row groups whose charges lie in its period.
+Reports are read when the engine is opened, or copied once and then read as exports are: where they are, for each
+query, only the columns that it needs, and only the row groups whose charges lie in its period.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farthing.errors import LedgerError
+from farthing.ledger.report_files import ReportFiles, files_in
 from farthing.model import Period
 from farthing.query.compile import CHARGES, compile_rows
 from farthing.query.engines.base import ACCOUNT, ChargesEngine, Rows
-from farthing.query.engines.reports import connected, days_in, first_line, load_reports
+from farthing.query.engines.copies import load
+from farthing.query.engines.reports import connected, first_line
 from farthing.query.model import Query
 from farthing.query.relation import alike_slices, amount_of, between, charges_of
 from farthing.query.sources import AWS, EXPORTS, Choice, ExportSlice, SourceName, ranges
@@ -22,14 +24,14 @@ from farthing.sqltext import escaped, literal, quoted
 if TYPE_CHECKING:
     from farthing.asking import Question
 
-__all__ = ["DuckDBEngine", "days_in", "opened"]
+__all__ = ["DuckDBEngine", "opened"]
 
 
 class DuckDBEngine(ChargesEngine):
     """The charges of one period, ready to be asked; close it or use it with ``with``.
 
     Args:
-        folder: holds files named YYYY-MM-DD.json; others are left alone. None: no daily reports.
+        reports: daily reports, or a folder of files named YYYY-MM-DD.json. None: no daily reports.
         period: the days to read.
         key: the column that tells the rows apart beside ServiceName: of daily reports, or of a lens.
         now: decides which days are provisional; by default the present, UTC.
@@ -43,7 +45,7 @@ class DuckDBEngine(ChargesEngine):
 
     def __init__(
         self,
-        folder: Path | None,
+        reports: ReportFiles | Path | None,
         period: Period,
         *,
         key: str = ACCOUNT,
@@ -52,11 +54,12 @@ class DuckDBEngine(ChargesEngine):
         only: SourceName | None = None,
     ) -> None:
         super().__init__(period, key=key, now=now, slices=slices, only=only)
-        files = {day: folder / f"{day}.json" for day in days_in(folder) if day in period} if folder else {}
+        files = files_in(reports) if isinstance(reports, Path) else reports
+        wanted = files.within(period) if files else None
         self._connection = connected()
         try:
-            if files and only != EXPORTS:
-                self.days = load_reports(self._connection, files, key)
+            if wanted and wanted.etags and only != EXPORTS:
+                self.days = load(self._connection, wanted, key)
         except BaseException:
             self.close()
             raise
@@ -112,4 +115,4 @@ def _key_of(column: str, key: str) -> str:
 def opened(question: "Question") -> DuckDBEngine:
     """The default engine over the ledger of a question."""
     slices = question.slices(local=True)
-    return DuckDBEngine(question.folder(), question.period, slices=slices, **question.options())
+    return DuckDBEngine(question.reports(), question.period, slices=slices, **question.options())

@@ -38,29 +38,6 @@ _HEAD = "schema: 'VARCHAR', date: 'VARCHAR', currency: 'VARCHAR', totals: 'MAP(V
 _HEADS = f'SELECT filename, schema, "date", currency, totals FROM {_READ.format(_HEAD)}'  # noqa: S608
 
 
-def days_in(folder: Path) -> tuple[date, ...]:
-    """The days that a folder has report files of, oldest first; none if there is no folder.
-
-    Raises:
-        LedgerError: it cannot be listed.
-    """
-    try:
-        names = [path.stem for path in folder.iterdir() if path.suffix == ".json"]
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise LedgerError(f"{folder} cannot be listed: {error.strerror or error}") from error
-    days = []
-    for name in names:
-        try:
-            day = date.fromisoformat(name)
-        except ValueError:
-            continue  # not ours: an editor's backup, say
-        if name == day.isoformat():
-            days.append(day)
-    return tuple(sorted(days))
-
-
 def connected() -> "duckdb.DuckDBPyConnection":
     """A DuckDB of its own, in memory: no network, no extension, no variable of the caller's."""
     import duckdb
@@ -79,8 +56,10 @@ def connected() -> "duckdb.DuckDBPyConnection":
     return connection
 
 
-def load_reports(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str) -> dict[date, Day]:
-    """Reads the files into the table ``reports``, or says which one is wrong.
+def load_reports(
+    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str, table: str
+) -> dict[date, Day]:
+    """Reads the files into a table, or says which one is wrong.
 
     It has ChargePeriodStart DATE, BillingCurrency, ServiceName, SubAccountId, SubAccountName and each metric; over a
     lens its own column stands in the place of the account's two.
@@ -92,7 +71,7 @@ def load_reports(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, P
     import duckdb
 
     try:
-        return _read(connection, files, key)
+        return _read(connection, files, key, table)
     except duckdb.Error as error:
         found = _culprit(files, key)
         if found is None:
@@ -105,11 +84,11 @@ def load_reports(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, P
         raise _corrupt(day, files[day], reason) from error
 
 
-def _read(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str) -> dict[date, Day]:
+def _read(connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], key: str, table: str) -> dict[date, Day]:
     totals, days = _load_heads(connection, files, SCHEMA if key == ACCOUNT else LENS_SCHEMA)
     metrics = in_order({metric for day in days.values() for metric in day.metrics})
-    _load_charges(connection, files, metrics, key)
-    _check_totals(connection, files, metrics, totals, key)
+    _load_charges(connection, files, metrics, key, table)
+    _check_totals(connection, files, metrics, totals, key, table)
     return days
 
 
@@ -122,7 +101,7 @@ def _culprit(files: Mapping[date, Path], key: str) -> tuple[date, Exception] | N
         half = days[: (len(days) + 1) // 2]
         with closing(connected()) as connection:
             try:
-                _read(connection, {day: files[day] for day in half}, key)
+                _read(connection, {day: files[day] for day in half}, key, "reports")
             except duckdb.Error as failure:
                 if len(half) == 1:
                     return half[0], failure
@@ -157,7 +136,7 @@ def _load_heads(
 
 
 def _load_charges(
-    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str], key: str
+    connection: "duckdb.DuckDBPyConnection", files: Mapping[date, Path], metrics: Sequence[str], key: str, table: str
 ) -> None:
     names = ("ServiceName", key, "SubAccountName") if key == ACCOUNT else ("ServiceName", key)
     fields = [f"{quoted(name)} VARCHAR" for name in names]
@@ -167,7 +146,7 @@ def _load_charges(
     amounts = "".join(f", {_AMOUNT.format(f'charge.{quoted(metric)}')} AS {quoted(metric)}" for metric in metrics)
     read = _READ.format(f"date: 'DATE', currency: 'VARCHAR', charges: '{struct}'")
     connection.execute(
-        f"""CREATE TEMP TABLE reports AS
+        f"""CREATE TABLE {table} AS
             SELECT
                 "date" AS ChargePeriodStart,
                 currency AS BillingCurrency,
@@ -183,12 +162,13 @@ def _check_totals(
     metrics: Sequence[str],
     totals: Mapping[date, Mapping[str, Decimal]],
     key: str,
+    table: str,
 ) -> None:
     """Each day's rows must be whole and add up to its totals: a number that a double has rounded does not."""
     sums = "".join(f", count({quoted(metric)}), sum({quoted(metric)})" for metric in metrics)
     sql = f"""SELECT ChargePeriodStart, count(*),
         count(*) FILTER (ServiceName IS NULL OR {quoted(key)} IS NULL){sums}
-        FROM reports GROUP BY 1"""  # noqa: S608
+        FROM {table} GROUP BY 1"""  # noqa: S608
     found = {day: counts for day, *counts in connection.execute(sql).fetchall()}
     for day, path in files.items():
         rows, nameless, *numbers = found.get(day, [0, 0, *([0, None] * len(metrics))])
