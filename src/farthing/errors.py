@@ -107,6 +107,13 @@ class ConflictError(LedgerError):
     """A conditional write met an object that somebody else wrote in between: read again and retry."""
 
 
+class CalledOffError(FarthingError):
+    """Whoever asked does not wait for the answer any more."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody waits for the answer any more")
+
+
 class CorruptError(LedgerError):
     """An object in the ledger is not what it should be; the message names it and the way out."""
 

@@ -285,16 +285,19 @@ class Pages:
         kept = sorted({lens.column for lens in lenses if any(app.store.keys(lens_prefix(lens.name)))})
         return tuple(dict.fromkeys([*told, *kept]))
 
+    def cells(self, period: Period, columns: Sequence[str], filters: Sequence[Filter] = ()) -> int:
+        """About how many cells the cube of these columns has, told by the period's last days."""
+        sample = Period(max(period.start, period.end - timedelta(days=SAMPLE_DAYS)), period.end)
+        if not sample:
+            return 0
+        rows = self.reading.ask(cubes.question(sample, columns, filters, (BILLED_COST,))).rows
+        return len(rows) * len(period) // len(sample)
+
     def base_columns(self) -> tuple[str, ...]:
         """What the page's own cube tells apart: less where there are too many services and accounts."""
 
         def read() -> tuple[str, ...]:
-            period = self.base_period()
-            sample = Period(max(period.start, period.end - timedelta(days=SAMPLE_DAYS)), period.end)
-            if not sample:
-                return BASE_COLUMNS
-            rows = len(self.reading.ask(cubes.question(sample, BASE_COLUMNS, (), (BILLED_COST,))).rows)
-            return BASE_COLUMNS if rows * len(period) <= MOST_CELLS * len(sample) else BASE_COLUMNS[:1]
+            return BASE_COLUMNS if self.cells(self.base_period(), BASE_COLUMNS) <= MOST_CELLS else BASE_COLUMNS[:1]
 
         return self.reading.kept("base columns", read)
 

@@ -1,18 +1,17 @@
 """Reads the ledger for the views: one engine over all of it, kept open until the ledger changes.
 
 AWS's Cost Explorer is never asked.
-Everything here may be called from several threads; one engine answers one question at a time.
+Everything here may be called from several threads. A question that nobody waits for any more is called off.
 """
 
 import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import date
-from typing import TypeVar
-
-import msgspec
+from typing import Self, TypeVar
 
 from farthing.app import App
 from farthing.asking import Question, open_engine
@@ -51,9 +50,43 @@ RUNS_SHOWN = 60
 T = TypeVar("T")
 
 
-class _Open(msgspec.Struct):
-    engine: ChargesEngine
-    lock: threading.Lock
+class _Open:
+    """An engine, and how many are asking it: it is closed when the last one has its answer."""
+
+    def __init__(self, engine: ChargesEngine) -> None:
+        self.period = engine.period
+        self._engine = engine
+        self._turn = nullcontext() if engine.concurrent else threading.Lock()
+        self._lock = threading.Lock()
+        self._asking = 0
+        self._done = False
+
+    def take(self) -> Self:
+        """It stays open until a :meth:`turn` was had."""
+        with self._lock:
+            self._asking += 1
+        return self
+
+    @contextmanager
+    def turn(self) -> Iterator[ChargesEngine]:
+        """The engine, for one question; after :meth:`take`."""
+        try:
+            with self._turn:
+                yield self._engine
+        finally:
+            with self._lock:
+                self._asking -= 1
+                self._close_if_done()
+
+    def close(self) -> None:
+        """Takes no further question."""
+        with self._lock:
+            self._done = True
+            self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._done and not self._asking:
+            self._engine.close()
 
 
 class Reading:
@@ -68,6 +101,8 @@ class Reading:
         self.app = app
         self._monotonic = monotonic
         self._lock = threading.RLock()
+        self._opening = threading.Lock()
+        self._state = 0
         self._version: tuple[float, str] | None = None
         self._opened: dict[tuple[str, bool, SourceName | None], _Open] = {}
         self._answers: OrderedDict[Hashable, object] = OrderedDict()
@@ -131,9 +166,8 @@ class Reading:
             only = None  # the same answer, from the engine that is open
         reach = Period(min(query.period.start, everything.start), max(query.period.end, everything.end))
         question = question_of(self.app, reach, query.named, only)
-        opened = self._engine(question)
-        with opened.lock:
-            return opened.engine.run(query)
+        with self._engine(question).turn() as engine:
+            return engine.run(query)
 
     def has_exports(self) -> bool:
         """Whether billing exports were imported."""
@@ -144,9 +178,8 @@ class Reading:
 
         def read() -> dict[str, str | None]:
             question = question_of(self.app, self.everything(), ("SubAccountId",), None)
-            opened = self._engine(question)
-            with opened.lock:
-                return dict(opened.engine.names())
+            with self._engine(question).turn() as engine:
+                return dict(engine.names())
 
         return self.kept("names", read)
 
@@ -187,24 +220,28 @@ class Reading:
             self._forget()
 
     def _engine(self, question: Question) -> _Open:
+        """The engine for a question, taken. Whoever needs none that has to be opened does not wait for it."""
         key = (question.prefix, question.with_exports, question.only)
-        with self._lock:
-            opened = self._opened.get(key)
-            period = question.period
-            if opened is not None and _holds(opened.engine.period, period):
-                return opened
-            made = _Open(open_engine(question), threading.Lock())
-            if opened is not None:
-                with opened.lock:
-                    opened.engine.close()
-            self._opened[key] = made
-            return made
+        with self._opening:
+            while True:
+                with self._lock:
+                    opened, state = self._opened.get(key), self._state
+                    if opened is not None and _holds(opened.period, question.period):
+                        return opened.take()
+                made = _Open(open_engine(question))
+                with self._lock:
+                    if self._state == state:
+                        self._opened[key] = made
+                        if opened is not None:
+                            opened.close()
+                        return made.take()
+                made.close()  # of a state of the ledger that is over
 
     def _forget(self) -> None:
-        """Closes what was read of an earlier state, each engine when its question is answered."""
+        """Closes what was read of an earlier state, each engine when its questions are answered."""
+        self._state += 1
         for opened in self._opened.values():
-            with opened.lock:
-                opened.engine.close()
+            opened.close()
         self._opened.clear()
         self._answers.clear()
         self._making.clear()

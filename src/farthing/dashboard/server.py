@@ -3,6 +3,7 @@
 Every answer carries a content security policy without inline script; nothing on a page comes from elsewhere.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,9 +26,13 @@ from farthing.dashboard.guard import Guard
 from farthing.dashboard.pages import Pages
 from farthing.dashboard.rendering import render, render_error
 from farthing.errors import FarthingError, MoneyError, UsageError
+from farthing.query.calling_off import Asker
 
 HOME = "overview"
 """The page at '/'."""
+
+LEAVING_SECONDS = 0.1
+"""How often a question that nobody waits for is called off, until it ends: it may not have reached the engine yet."""
 
 GZIP_BYTES = 1024
 """Answers below this are not worth compressing."""
@@ -87,12 +92,31 @@ def _frame(pages: Pages) -> Any:
     )
 
 
-def _answer(pages: Pages, route: api.Route) -> Callable[[Request], Response]:
-    def answer(request: Request) -> Response:
+def _answer(pages: Pages, route: api.Route) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
         asked = api.parsed(request.query_params.multi_items(), route.asked)
-        return Response(route.answer(pages, asked), media_type="application/json")
+        who = Asker()
+
+        def told() -> bytes:
+            with who.waiting():
+                return route.answer(pages, asked)
+
+        watching = asyncio.create_task(_watched(request, who))
+        try:
+            return Response(await run_in_threadpool(told), media_type="application/json")
+        finally:
+            watching.cancel()
 
     return answer
+
+
+async def _watched(request: Request, who: Asker) -> None:
+    """Calls the question off when the reader goes: another filter was chosen, or the page was left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    while True:
+        who.leave()
+        await asyncio.sleep(LEAVING_SECONDS)
 
 
 def _decided(pages: Pages) -> Callable[[Request], Awaitable[Response]]:

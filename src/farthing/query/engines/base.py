@@ -30,7 +30,12 @@ class ChargesEngine(ABC):
         now: decides which days are provisional; by default the present, UTC.
         slices: imported exports.
         only: leaves the other source out.
+
+    Attributes:
+        concurrent: several threads may ask at once.
     """
+
+    concurrent = False
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from farthing.errors import LedgerError
 from farthing.ledger.report_files import ReportFiles, files_in
 from farthing.model import Period
+from farthing.query.calling_off import asker
 from farthing.query.compile import CHARGES, compile_rows
 from farthing.query.engines.base import ACCOUNT, ChargesEngine, Rows
 from farthing.query.engines.copies import load
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from farthing.asking import Question
 
 __all__ = ["DuckDBEngine", "opened"]
+
+FETCHED = 20_000
+"""Rows that are fetched before it is asked whether anybody still waits for them."""
 
 
 class DuckDBEngine(ChargesEngine):
@@ -42,6 +46,8 @@ class DuckDBEngine(ChargesEngine):
         CorruptError: a file is not a daily report; the message names it and how to mend that.
         LedgerError: a file cannot be read.
     """
+
+    concurrent = True
 
     def __init__(
         self,
@@ -73,9 +79,19 @@ class DuckDBEngine(ChargesEngine):
 
         compiled = compile_rows(query, metrics)
         sql = f"WITH {CHARGES} AS ({self._relation(query, metrics, choice)}) {compiled.sql()}"
+        # A cursor of its own: several may ask at once, and each is called off by itself.
+        cursor = self._connection.cursor()
+        who = asker()
         try:
-            return self._connection.execute(sql, list(compiled.parameters)).fetchall()
+            with who.interrupting(cursor.interrupt):
+                cursor.execute(sql, list(compiled.parameters))
+                rows: Rows = []
+                while some := cursor.fetchmany(FETCHED):
+                    rows += some
+                    who.check()
+                return rows
         except duckdb.Error as error:
+            who.check()
             raise LedgerError(f"the query failed: {first_line(error)}") from error
 
     def _relation(self, query: Query, metrics: Sequence[str], choice: Choice) -> str:
