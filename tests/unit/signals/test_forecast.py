@@ -272,6 +272,37 @@ def test_a_leak_makes_the_intervals_wider_than_a_calm_past():
     assert (wide.hi80 - wide.lo80) / wide.mean > 2 * (narrow.hi80 - narrow.lo80) / narrow.mean
 
 
+def moving(at_once, count=24):
+    """Services of which each is half as much again in some months: all in the same ones, or each in its own."""
+    made = {}
+    for n in range(count):
+        one = steady(seed=n)
+        for month in range(1, 6):
+            if (month if at_once else month + n) % 2:
+                one = times(one, date(2026, month, 8), date(2026, month + 1, 8), 1.5)
+        made[(f"Service {n}", "1")] = one
+    return made
+
+
+def test_series_that_rise_and_fall_at_once_make_the_total_s_interval_wider():
+    def width(told):
+        return float(told.hi80 - told.lo80) / float(told.mean)
+
+    apart, at_once = (outlook(panel(moving(both)), AS_OF, months_from(AS_OF)).rows for both in (False, True))
+    totals = [
+        next(row.estimate for row in rows if row.group == TOTAL and row.period == JUNE) for rows in (apart, at_once)
+    ]
+    assert width(totals[1]) > 1.5 * width(totals[0])
+    one, other = (next(row.estimate for row in rows if row.group == ("Service 1",)) for rows in (apart, at_once))
+    assert width(other) < 1.5 * width(one)
+
+
+def test_the_total_of_one_service_has_the_service_s_interval():
+    told = outlook(panel({EC2: steady()}), AS_OF, months_from(AS_OF)).rows
+    totals = [row.estimate for row in told if row.group == TOTAL]
+    assert totals == [row.estimate for row in told if row.group != TOTAL]
+
+
 def test_the_naive_ones_know_the_month_to_date_and_a_rate():
     spend = plus(flat(), {date(2026, 6, 1): 200.0, date(2026, 6, 4): 40.0})
     told = naive(panel({EC2: spend}), AS_OF, [JUNE], growth={})[JUNE, TOTAL]

@@ -11,7 +11,8 @@ import msgspec
 
 from farthing.model import EXACT, ZERO, Estimate, Period, exact_sum
 from farthing.signals.forecast.calendar import first_of, month_number
-from farthing.signals.forecast.spread import DRAWS, beyond, bounds, draws, drifting, outcome, pools
+from farthing.signals.forecast.intervals import WIDER80, WIDER95, bounds, widths_of_sum
+from farthing.signals.forecast.spread import DRAWS, beyond, draws, drifting, outcome, pools
 from farthing.signals.forecast.units import By, Group, Known, known_of
 from farthing.signals.forecast.usage import LEARNING
 from farthing.signals.panel import Panel
@@ -144,7 +145,8 @@ def _forecasts(
             }
         parts = [_row(period, g, facts[g], means[g], futures[g], learning=since[g] < LEARNING) for g in groups]
         total = [sum(column) for column in zip(*futures.values(), strict=True)] or [0.0] * DRAWS
-        yield _total(period, parts, total)
+        ahead = past.past[True][place].days
+        yield _total(period, parts, total, widths_of_sum(list(futures.values()), ahead, past.together[place]))
         yield from parts
 
 
@@ -164,13 +166,15 @@ def _row(
     return Forecast(period, group, fact, _estimate(exact_sum([fact, mean]), futures), learning)
 
 
-def _total(period: Period, parts: Sequence[Forecast], futures: Sequence[float]) -> Forecast:
+def _total(
+    period: Period, parts: Sequence[Forecast], futures: Sequence[float], widths: tuple[float, float]
+) -> Forecast:
     fact = exact_sum(part.fact for part in parts)
-    return Forecast(period, TOTAL, fact, _estimate(exact_sum(part.estimate.mean for part in parts), futures))
+    return Forecast(period, TOTAL, fact, _estimate(exact_sum(part.estimate.mean for part in parts), futures, widths))
 
 
-def _estimate(mean: Decimal, futures: Sequence[float]) -> Estimate:
-    lo80, hi80, lo95, hi95 = (exact_sum([mean, to_decimal(off)]) for off in bounds(futures))
+def _estimate(mean: Decimal, futures: Sequence[float], widths: tuple[float, float] = (WIDER80, WIDER95)) -> Estimate:
+    lo80, hi80, lo95, hi95 = (exact_sum([mean, to_decimal(off)]) for off in bounds(futures, *widths))
     return Estimate(mean=mean, lo80=lo80, hi80=hi80, lo95=min(lo95, lo80), hi95=max(hi95, hi80))
 
 

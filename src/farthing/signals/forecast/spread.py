@@ -19,6 +19,7 @@ from farthing.model import Period
 from farthing.signals.anomalies.fees import MOVES
 from farthing.signals.forecast.calendar import moved
 from farthing.signals.forecast.memory import expected
+from farthing.signals.forecast.shared import drift_of, together_of
 from farthing.signals.forecast.units import RECENT, Known, Unit
 from farthing.signals.forecast.usage import LEAST_STEP, Course, course_of
 
@@ -47,19 +48,6 @@ CHANGES = 0.005
 
 CHANGE = 0.5
 """Standard deviation of such a change, as a share of the level."""
-
-LO80, LO95 = 0.1, 0.025
-"""How often the lower bounds are fallen short of."""
-
-WIDER80, WIDER95 = 1.12, 1.3
-"""Times: the past is kinder than the future, for a forecast that is made again knows fewer changes and a shorter past.
-Set so that the intervals cover on the development seeds."""
-
-FEW_SERIES = 5
-"""With fewer series than that nothing is learned of how they drift together."""
-
-MOST_DRIFT = 0.005
-"""Share of the level, a day: more than that is not believed of all series together."""
 
 MONTHLY_ERROR = 0.1
 """Standard deviation of what comes once a month, as a share of it, believed without a past: at least this much."""
@@ -136,10 +124,15 @@ class Past(msgspec.Struct):
 
 
 class Pools(msgspec.Struct, frozen=True):
-    """The past of series with spend on most days (True) and of the others: of each period, and the drift a day."""
+    """The past of series with spend on most days (True) and of the others: of each period, and the drift a day.
+
+    ``together`` tells of each period how many times as far the sum of all series was off as it is where they move by
+    themselves; at least 1.
+    """
 
     past: dict[bool, list[Past]]
     drift: float
+    together: tuple[float, ...]
 
 
 def pools(
@@ -160,6 +153,7 @@ def pools(
     """
     past = {dense: [Past(*_far(span, as_of), []) for span in wanted] for dense in (True, False)}
     sums: dict[int, list[float]] = {}
+    apart: list[dict[int, list[tuple[float, float]]]] = [{} for _ in wanted]
     lag = as_of - days[-1]
     for back in range(1, ORIGINS + 1):
         origin = moved(as_of, -back)
@@ -176,17 +170,18 @@ def pools(
                 if scale > 0:
                     one = past[dense][place]
                     off = sum(unit.values[span]) - mean
+                    apart[place].setdefault(back, []).append((off, scale * one.days * dense))
                     one.errors.append((then.course.noise, off / scale))
                     if dense:
                         own = sums.setdefault(number, [0.0, 0.0])
                         own[0] += off
                         own[1] += scale * one.days
-    drift = _drift(list(sums.values()))
+    drift = drift_of(list(sums.values()))
     for dense, ones in past.items():
         for one in ones:
             one.errors = sorted((noise, share - drift * one.days * dense) for noise, share in one.errors)
         _lend(ones)
-    return Pools(past, drift)
+    return Pools(past, drift, tuple(together_of(list(months.values()), drift) for months in apart))
 
 
 def _far(span: Sequence[date], as_of: date) -> tuple[float, float]:
@@ -209,20 +204,6 @@ def _spans(
         span = slice(bisect_left(days, start), bisect_left(days, end))
         if (end - days[-1]).days <= 1 and span.start < span.stop:
             yield place, span
-
-
-def _drift(sums: Sequence[Sequence[float]]) -> float:
-    """By which share of the level, a day, all of the series together outgrew their forecasts.
-
-    The less sure it is, as the series differ, the less of it is believed.
-    """
-    off, reach = sum(one[0] for one in sums), sum(one[1] for one in sums)
-    if len(sums) < FEW_SERIES or reach <= 0:
-        return 0.0
-    drift = off / reach
-    unsure = sum((one[0] - drift * one[1]) ** 2 for one in sums) / reach**2
-    believed = drift * drift**2 / (drift**2 + unsure) if drift else 0.0
-    return min(max(believed, -MOST_DRIFT), MOST_DRIFT)
 
 
 def _lend(ones: Sequence[Past]) -> None:
@@ -289,24 +270,3 @@ def _believed(now: Outcome, place: int, length: int, past: Past, count: int, ran
         random.gauss(0.0, wide) + (random.gauss(0.0, CHANGE) if random.random() < changes else 0.0)
         for _ in range(count)
     ]
-
-
-def bounds(futures: Sequence[float]) -> tuple[float, float, float, float]:
-    """The bounds of the 80 % and of the 95 % interval around the mean of these futures: lo80, hi80, lo95, hi95.
-
-    The mean is within them, whatever the past says.
-    """
-    ordered = sorted(futures)
-    lo80, lo95 = (min(quantile(ordered, share), 0.0) for share in (LO80, LO95))
-    hi80, hi95 = (max(quantile(ordered, 1 - share), 0.0) for share in (LO80, LO95))
-    # No future is lower than the lowest that was drawn: usage is not paid back.
-    least = min(ordered[0], 0.0)
-    return max(WIDER80 * lo80, least), WIDER80 * hi80, max(WIDER95 * lo95, least), WIDER95 * hi95
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Between the two nearest of sorted numbers."""
-    place = share * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
