@@ -9,6 +9,7 @@ import { overview } from "./overview.js";
 import { Why } from "./why.js";
 import { pages } from "./pages.js";
 import { skip } from "./skip.js";
+import { waiting } from "./waiting.js";
 
 const source = new Source();
 const single = document.body.dataset.single === "yes";
@@ -26,6 +27,7 @@ function start() {
     if (name === "explorer") new Explorer(root, source, single ? name : "").start();
   }
   follow(source.meta);
+  waiting();
 }
 
 start();

@@ -165,19 +165,22 @@ class Pages:
 
     def incidents(self) -> IncidentsPage:
         """The Incidents page."""
+        return self.reading.kept("incidents page", self._incidents)
 
-        def read() -> IncidentsPage:
-            found, everything = self.looked(), self.reading.everything()
-            newest = everything.end - timedelta(days=1)
-            asked = incidents_question(found.incidents, found.metric, newest) if everything else None
-            costs = self.reading.ask(asked, REPORTS) if asked else None
-            names = self.reading.names() if costs else {}
-            today = self.reading.app.today
-            return incidents_page(
-                found.incidents, found.decisions, costs, names, found.metric, today, found.learning, found.told
-            )
+    def incidents_soon(self) -> IncidentsPage | None:
+        """The Incidents page; None while a large organisation's days are still being judged."""
+        return self.reading.soon("incidents page", self._incidents)
 
-        return self.reading.kept("incidents page", read)
+    def _incidents(self) -> IncidentsPage:
+        found, everything = self.looked(), self.reading.everything()
+        newest = everything.end - timedelta(days=1)
+        asked = incidents_question(found.incidents, found.metric, newest) if everything else None
+        costs = self.reading.ask(asked, REPORTS) if asked else None
+        names = self.reading.names() if costs else {}
+        today = self.reading.app.today
+        return incidents_page(
+            found.incidents, found.decisions, costs, names, found.metric, today, found.learning, found.told
+        )
 
     def decide(self, id_: str, said: NewDecision) -> None:
         """Keeps what somebody decided, as an event in the ledger.
@@ -211,11 +214,16 @@ class Pages:
         told = document_of(explain(*sides, equalise=equalise), before, after, columns, metric, currency)
         return {**told, "notes": notes}
 
-    def told(self, name: str) -> Mapping[str, Any]:
-        """The data of a page, as its template wants it."""
+    def told(self, name: str, *, whole: bool = True) -> Mapping[str, Any]:
+        """The data of a page, as its template wants it.
+
+        Args:
+            name: the page's.
+            whole: waits for all of it; else what takes long is None, and the page asks for it when it is there.
+        """
         make: Mapping[str, Callable[[], Any]] = {
             "overview": self.overview,
-            "incidents": self.incidents,
+            "incidents": self.incidents if whole else self.incidents_soon,
             "budgets": self.budgets,
             "data": self.data,
         }

@@ -44,6 +44,9 @@ OUTLINES_KEY, OUTLINES_SCHEMA = "state/outlines.json", "farthing.outlines/1"
 KEPT = 64
 """Answers that are kept for the state of the ledger that they are of."""
 
+SOON_SECONDS = 1.0
+"""How long a page waits for a part of it that can follow."""
+
 RUNS_SHOWN = 60
 """Runs that the Data page lists."""
 
@@ -150,6 +153,24 @@ class Reading:
                     old, _ = self._answers.popitem(last=False)
                     self._making.pop(old, None)
             return made
+
+    def soon(self, name: Hashable, make: Callable[[], T], seconds: float = SOON_SECONDS) -> T | None:
+        """As :meth:`kept`, but None where it takes longer than that; it is made all the same, and there later."""
+        told: list[T] = []
+        failed: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                told.append(self.kept(name, make))
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if failed:
+            raise failed[0]
+        return told[0] if told else None
 
     def everything(self) -> Period:
         """All days that the ledger has; none on an empty one."""

@@ -74,7 +74,7 @@ def _page(pages: Pages, name: str) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
         del request
         frame = _frame(pages)
-        return Response(render(name, frame, pages.told(name)), media_type="text/html")
+        return Response(render(name, frame, pages.told(name, whole=False)), media_type="text/html")
 
     return answer
 

@@ -1,6 +1,7 @@
 """The server over a simulated ledger: what it answers, and what it refuses."""
 
 import json
+import threading
 
 import pytest
 from click.testing import CliRunner
@@ -8,10 +9,16 @@ from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from farthing.cli import group
+from farthing.dashboard import api
 from farthing.dashboard.api import DECISIONS, ROUTES
 from farthing.dashboard.frame import LABELS
 from farthing.dashboard.guard import POLICY
+from farthing.dashboard.pages import Pages
+from farthing.dashboard.reading import Reading
 from farthing.dashboard.server import application
+from farthing.errors import LedgerError
+
+from .conftest import opened
 
 TODAY = "2026-11-28"
 HOSTS = frozenset({"127.0.0.1", "localhost"})
@@ -154,3 +161,39 @@ def test_the_cube_adds_up_to_the_report(client, filled):
     total = json.loads(reported(filled, "--metric", "billed"))["totals"]["BilledCost"]
     whole, _, rest = total.partition(".")
     assert units == int(whole + rest.ljust(18, "0"))
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents"])
+def test_what_takes_long_follows_and_is_asked_for(filled, monkeypatch, path):
+    reading = Reading(opened(filled))
+    pages = Pages(reading)
+    client = TestClient(application(pages, hosts=HOSTS), base_url="http://127.0.0.1:8321")
+    judged, judge = threading.Event(), pages._incidents
+
+    def slowly():
+        assert judged.wait(60)
+        return judge()
+
+    monkeypatch.setattr(pages, "_incidents", slowly)
+    assert 'data-waits="/api/v1/incidents"' in client.get(path).text
+    judged.set()
+    assert client.get("/api/v1/incidents").json()["incidents"]
+    whole = client.get(path)
+    assert (whole.status_code, "data-waits" in whole.text) == (200, False)
+    reading.close()
+
+
+def test_what_goes_wrong_while_a_page_waits_is_said(filled, monkeypatch):
+    pages = Pages(Reading(opened(filled)))
+    monkeypatch.setattr(pages, "_incidents", lambda: (_ for _ in ()).throw(LedgerError("the disk is gone")))
+    answer = TestClient(application(pages, hosts=HOSTS), base_url="http://127.0.0.1:8321").get("/incidents")
+    assert answer.status_code == 503
+    assert "the disk is gone" in answer.text
+
+
+def test_far_too_many_cells_are_refused_before_they_are_read(client, pages, monkeypatch):
+    monkeypatch.setattr(api, "MOST_CELLS", 50)
+    monkeypatch.setattr(pages, "cube", lambda *_: pytest.fail("read all the same"))
+    answer = client.get("/api/v1/cube", params={"period": "30d", "metric": "blended"})
+    assert answer.status_code == 400
+    assert "more than 50 amounts" in answer.json()["error"]
