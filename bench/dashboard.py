@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench import series
 from farthing.app import App, open_app
 from farthing.asking import open_engine
 from farthing.dashboard.assets import asset
@@ -36,6 +37,12 @@ READERS, EACH = 50, 6
 
 GOAL_PAINT_MS, GOAL_ACT_MS, GOAL_SCRIPT_KB = 1000, 100, 450
 
+YEAR = "year"
+"""A year of 200 accounts with 100 services each, 7.4 million amounts of each metric: by hand, 1.6 GB of reports."""
+
+FIRST = ("/healthz", "/", "/explorer", "/api/v1/incidents")
+"""What is asked right after the start, one after the other."""
+
 PAGES = ("/", "/explorer", "/why", "/data")
 REPORT = "/api/v1/report?period=30d&by=service"
 
@@ -46,13 +53,48 @@ def main(sizes: Sequence[str], rounds: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder) / "ledger"
             environment = _environment(home)
-            command = [sys.executable, "-m", "farthing", "demo", "--no-serve", "--size", size]
-            subprocess.run(command, env=environment, check=True, capture_output=True)
+            if size == YEAR:
+                environment["FARTHING_TODAY"] = series.TODAY.isoformat()
+                make = (
+                    f"from pathlib import Path; from bench.series import make_ledger; make_ledger(Path({str(home)!r}), "
+                )
+                make += f"{', '.join(map(str, series.LEAVES['large']))})"
+                subprocess.run([sys.executable, "-c", make], check=True)
+            else:
+                command = [sys.executable, "-m", "farthing", "demo", "--no-serve", "--size", size]
+                subprocess.run(command, env=environment, check=True, capture_output=True)
+            _starts(size, environment)
             _measure(size, open_app(environment, preview=print), environment, Path(folder), rounds)
 
 
+def _starts(size: str, environment: dict[str, str]) -> None:
+    """What the first readers wait for: of a ledger that was never read, and after that."""
+    print(f"\n{size}: seconds from the start of the server to the whole of an answer\n")
+    print(f"| | {' | '.join(FIRST)} | Peak MB |\n| --- |{' ---: |' * (len(FIRST) + 1)}")
+    for what in ("never read before", "started again"):
+        started = time.perf_counter()
+        with _serving(environment) as (address, server):
+            seconds = []
+            for path in FIRST:
+                _get(address, path)
+                seconds.append(time.perf_counter() - started)
+            print(
+                f"| {what} | {' | '.join(f'{one:.1f}' for one in seconds)} | {_peak_mb(server.pid):.0f} |", flush=True
+            )
+
+
+def _peak_mb(process: int) -> float:
+    """The most memory that a process has had (Linux; 0 elsewhere)."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1000
+
+
 def _measure(size: str, app: App, environment: dict[str, str], folder: Path, rounds: int) -> None:
-    cube = "/api/v1/cube?period=400d&metric=billed&metric=effective"
+    by = "&by=service" if size == YEAR else ""
+    cube = f"/api/v1/cube?period=400d&metric=billed&metric=effective{by}"
     addresses = (*PAGES, REPORT, cube, "/static/app.js")
     count = 40 * rounds
     with _served(environment) as address:
@@ -142,7 +184,7 @@ def _seen(address: str, rounds: int) -> None:
 def _get(address: str, path: str) -> bytes:
     """One answer, over a connection of its own."""
     place = urlsplit(address)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=600)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -175,19 +217,26 @@ def _environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def _served(environment: dict[str, str]) -> Iterator[str]:
-    with _started([sys.executable, "-m", "farthing", "dashboard", "--port", "0", "--no-open"], environment) as address:
+    with _serving(environment) as (address, _):
         yield address
+
+
+@contextmanager
+def _serving(environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    command = [sys.executable, "-m", "farthing", "dashboard", "--port", "0", "--no-open"]
+    with _started(command, environment) as told:
+        yield told
 
 
 @contextmanager
 def _files(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(folder), "0"]
-    with _started(command, dict(os.environ)) as address:
+    with _started(command, dict(os.environ)) as (address, _):
         yield address
 
 
 @contextmanager
-def _started(command: Sequence[str], environment: dict[str, str]) -> Iterator[str]:
+def _started(command: Sequence[str], environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A server that says its address in its first line."""
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -197,6 +246,6 @@ def _started(command: Sequence[str], environment: dict[str, str]) -> Iterator[st
             found = re.search(r"http://[^\s/]+", line)
             if not found:
                 raise SystemExit(f"{' '.join(command)} did not start: {line}")
-            yield found[0]
+            yield found[0], process
         finally:
             process.terminate()
