@@ -55,11 +55,7 @@ def main(sizes: Sequence[str], rounds: int) -> None:
             environment = _environment(home)
             if size == YEAR:
                 environment["FARTHING_TODAY"] = series.TODAY.isoformat()
-                make = (
-                    f"from pathlib import Path; from bench.series import make_ledger; make_ledger(Path({str(home)!r}), "
-                )
-                make += f"{', '.join(map(str, series.LEAVES['large']))})"
-                subprocess.run([sys.executable, "-c", make], check=True)
+                series.make_ledger(home, *series.LEAVES["large"])
             else:
                 command = [sys.executable, "-m", "farthing", "demo", "--no-serve", "--size", size]
                 subprocess.run(command, env=environment, check=True, capture_output=True)
@@ -78,9 +74,8 @@ def _starts(size: str, environment: dict[str, str]) -> None:
             for path in FIRST:
                 _get(address, path)
                 seconds.append(time.perf_counter() - started)
-            print(
-                f"| {what} | {' | '.join(f'{one:.1f}' for one in seconds)} | {_peak_mb(server.pid):.0f} |", flush=True
-            )
+            told = " | ".join(f"{one:.1f}" for one in seconds)
+            print(f"| {what} | {told} | {_peak_mb(server.pid):.0f} |", flush=True)
 
 
 def _peak_mb(process: int) -> float:
