@@ -6,7 +6,7 @@ from statistics import fmean
 LO80, LO95 = 0.1, 0.025
 """How often the lower bounds are fallen short of."""
 
-WIDER80, WIDER95 = 1.12, 1.3
+WIDER80, WIDER95 = 1.08, 1.3
 """Times: the past is kinder than the future, for a forecast that is made again knows fewer changes and a shorter past.
 Set so that the intervals cover on the development seeds."""
 
