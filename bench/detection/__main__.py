@@ -11,7 +11,7 @@ from bench.detection import pictures, tables
 from bench.detection.detectors import METHODS, OWN, PLAIN, Detector, History, others
 from bench.detection.real import report_real
 from bench.detection.scoring import Score, score
-from bench.outside import PYTHON, Outside, seeds_of
+from bench.outside import Outside, add_options, of_options, seeds_of
 from bench.pages import picture, put
 from bench.series_generator import Parameters, make_dataset, write_series
 
@@ -54,8 +54,9 @@ def run(
 
 def main(given: Sequence[str] | None = None) -> None:
     """Runs and prints; `--docs` writes the page. Without ``given`` the command line is read."""
-    arguments = _parser().parse_args(given)
-    outside = Outside(arguments.python, arguments.cache)
+    parser = _parser()
+    arguments = parser.parse_args(given)
+    outside = of_options(parser, arguments)
     own = [] if arguments.no_own else [OWN]
     without = "--smoke" if arguments.smoke else f"no {arguments.python}" if outside.missing else ""
     slow = [] if without else others(outside, arguments.others.split(",") if arguments.others else ())
@@ -91,8 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "--others", default=",".join(METHODS), help="other people's detectors; default %(default)s; '' for none"
     )
     parser.add_argument("--smoke", action="store_true", help="few series, plain baselines only: shows that it works")
-    parser.add_argument("--python", type=Path, default=PYTHON, help=f"the baselines' interpreter; default {PYTHON}")
-    parser.add_argument("--cache", type=Path, help="a folder that keeps what the baselines answered")
+    add_options(parser)
     parser.add_argument("--no-own", action="store_true", help="the baselines alone")
     parser.add_argument("--docs", action="store_true", help=f"writes the tables into {PAGE}, and its pictures")
     return parser

@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -29,15 +29,25 @@ class History(NamedTuple):
     file: Path
 
 
+class Told(NamedTuple):
+    """What a forecaster told about each question, and the seconds of CPU that all of them took."""
+
+    forecasts: Mapping[Asked, Sequence[Forecast]]
+    seconds: float
+
+
 class Forecaster(NamedTuple):
     """A forecaster by its name in the tables."""
 
     name: str
-    run: Callable[[History, Sequence[Asked]], Mapping[Asked, Sequence[Forecast]]]
+    run: Callable[[History, Sequence[Asked]], Told]
 
 
-def farthing(history: History, questions: Sequence[Asked]) -> dict[Asked, list[Forecast]]:
-    """Farthing's own, as anyone would run it: `farthing forecast --series FILE --as-of DATE --json`."""
+def farthing(history: History, questions: Sequence[Asked]) -> Told:
+    """Farthing's own, as anyone would run it: `farthing forecast --series FILE --as-of DATE --json`.
+
+    Its seconds are those of whole processes, with the interpreter's start and the reading of the file.
+    """
 
     def run(asked: Asked) -> list[Forecast]:
         command = [sys.executable, "-m", "farthing", "forecast", "--series", str(history.file), "--json"]
@@ -45,8 +55,16 @@ def farthing(history: History, questions: Sequence[Asked]) -> dict[Asked, list[F
         answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         return [read_forecast(json.loads(line)) for line in answer.stdout.splitlines()]
 
+    started = _of_children()
     with ThreadPoolExecutor(os.cpu_count()) as at_once:
-        return dict(zip(questions, at_once.map(run, questions), strict=True))
+        forecasts = dict(zip(questions, at_once.map(run, questions), strict=True))
+    return Told(forecasts, _of_children() - started)
+
+
+def _of_children() -> float:
+    """Seconds of CPU of the processes that were waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def read_forecast(line: Mapping[str, Any]) -> Forecast:
@@ -59,25 +77,36 @@ def read_forecast(line: Mapping[str, Any]) -> Forecast:
 def of_rate(name: str, rate: plain.Rate) -> Forecaster:
     """A baseline in plain Python."""
 
-    def run(history: History, questions: Sequence[Asked]) -> dict[Asked, list[Forecast]]:
-        return {asked: list(plain.forecasts(history.groups, history.first, asked, rate)) for asked in questions}
+    def run(history: History, questions: Sequence[Asked]) -> Told:
+        started = time.process_time()
+        forecasts = {asked: list(plain.forecasts(history.groups, history.first, asked, rate)) for asked in questions}
+        return Told(forecasts, time.process_time() - started)
 
     return Forecaster(name, run)
 
 
 def of_others(method: str, outside: Outside) -> Forecaster:
-    """A baseline of somebody else's, in its own environment."""
+    """A baseline of somebody else's, in its own environment; each question is one to it, so that each can be kept."""
 
-    def run(history: History, questions: Sequence[Asked]) -> dict[Asked, list[Forecast]]:
-        dates = ",".join(asked.as_of.isoformat() for asked in questions)
-        answer = outside.run(OTHERS, [method, dates], history.file.read_text(encoding="utf-8"))
-        told: dict[str, list[Forecast]] = defaultdict(list)
-        for text in answer.splitlines():
-            line = json.loads(text)
-            told[line["as_of"]].append(read_forecast(line))
-        return {asked: told[asked.as_of.isoformat()] for asked in questions}
+    def run(history: History, questions: Sequence[Asked]) -> Told:
+        dates = [[method, asked.as_of.isoformat()] for asked in questions]
+        answers = outside.run_each(OTHERS, dates, history.file.read_text(encoding="utf-8"))
+        read = [read_answer(answer.splitlines()) for answer in answers]
+        forecasts = {asked: told for asked, (told, _) in zip(questions, read, strict=True)}
+        return Told(forecasts, sum(seconds for _, seconds in read))
 
     return Forecaster(method, run)
+
+
+def read_answer(lines: Iterable[str]) -> tuple[list[Forecast], float]:
+    """What `others.py` printed about one question: the forecasts, and the seconds that it took."""
+    forecasts, seconds = [], 0.0
+    for line in map(json.loads, lines):
+        if "seconds" in line:
+            seconds += line["seconds"]
+        else:
+            forecasts.append(read_forecast(line))
+    return forecasts, seconds
 
 
 OWN = Forecaster("farthing", farthing)

@@ -29,10 +29,12 @@ def seasonal_naive(before: Sequence[float], known: int, ahead: int) -> float:
 
 
 def forecasts(groups: Mapping[str, Sequence[float]], first: date, asked: Asked, rate: Rate) -> Iterator[Forecast]:
-    """The running month and the next three, of every group."""
+    """The running month and the next three, of every group that had spend before."""
     today = (asked.as_of - first).days
     for group, values in groups.items():
         before = values[:today]
+        if not any(before):
+            continue
         for month in months_from(asked.as_of):
             actual = sum(before[(month - first).days :]) if month < asked.as_of else 0.0
             left = range(max((month - first).days, today), (next_month(month) - first).days)

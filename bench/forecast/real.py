@@ -31,7 +31,7 @@ def report_real(forecasters: Sequence[Forecaster]) -> str:
         file = Path(folder) / "series.csv"
         write_series(dataset.rows, file, categories=False)
         for forecaster in forecasters:
-            told = forecaster.run(History(groups, dataset.first_day, file), questions)
+            told = forecaster.run(History(groups, dataset.first_day, file), questions).forecasts
             errors = [
                 one.error
                 for asked in questions

@@ -148,6 +148,13 @@ def figures(judged: Sequence[Judged]) -> Figures:
     )
 
 
+class Spent(NamedTuple):
+    """Seconds of CPU for so many forecasts; one is a series, as of one day, in all its months."""
+
+    seconds: float
+    forecasts: int
+
+
 def incoherence(forecasts: Iterable[Forecast]) -> float:
     """How far, at most, a month's groups are from its total, in the currency."""
     sums: dict[date, float] = defaultdict(float)

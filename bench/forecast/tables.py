@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.forecast.scoring import KNOWN, TOTAL, Judged, figures
+from bench.forecast.scoring import KNOWN, TOTAL, Judged, Spent, figures
 from bench.pages import table
 from bench.series_generator.services import MARKETPLACE, SUPPORT, TAX
 
@@ -69,6 +69,21 @@ def coverage(results: Results) -> str:
             cells = [*days, now.covered95, now.width80, then.covered80, then.covered95, then.width80]
             rows.append([f"{name}, {whom}", *("" if cell is None else f"{cell:.1f}" for cell in cells)])
     return table(header, rows)
+
+
+def times(spent: Mapping[str, Sequence[Spent]]) -> str:
+    """The CPU that a forecast took: the mean over all, and that of the fastest and the slowest seed."""
+    header = ("Forecaster", "Forecasts", "ms of CPU each", "fastest seed", "slowest seed")
+    rows = []
+    for name, parts in spent.items():
+        whole = Spent(sum(one.seconds for one in parts), sum(one.forecasts for one in parts))
+        each = [1000 * one.seconds / one.forecasts for one in (whole, *sorted(parts, key=_mean))]
+        rows.append([name, f"{whole.forecasts:,}", *(f"{one:.1f}" for one in (each[0], each[1], each[-1]))])
+    return table(header, rows)
+
+
+def _mean(spent: Spent) -> float:
+    return spent.seconds / spent.forecasts
 
 
 def _error(judged: Sequence[Judged]) -> str:

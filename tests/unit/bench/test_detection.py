@@ -1,13 +1,11 @@
 import json
 import random
-import sys
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from bench import outside, pages
+from bench import pages
 from bench.detection import detectors, plain, real, tables
 from bench.detection.scoring import Alarm, Incident, Score, incidents, score, together
 from bench.series_generator import Dataset, Event, Kind, Occurrence, Parameters, Row, SeriesKey, make_dataset
@@ -207,25 +205,6 @@ def test_a_recorded_answer_is_read(tmp_path):
 def test_without_the_recorded_answer_it_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("FARTHING_SHARED_DATA", str(tmp_path))
     assert real.report_real([]).startswith("skipped: ")
-
-
-def test_seeds():
-    assert outside.seeds_of("1-3") == [1, 2, 3]
-    assert outside.seeds_of("101") == [101]
-    assert outside.seeds_of("1,4-5") == [1, 4, 5]
-
-
-def test_others_are_asked_once(tmp_path):
-    script = tmp_path / "counts.py"
-    script.write_text("import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text() + '.'); print(9)")
-    calls = tmp_path / "calls"
-    calls.write_text("")
-    asked = [str(calls)]
-    for _ in range(2):  # the second finds the first's answer in the folder
-        other = outside.Outside(Path(sys.executable), tmp_path / "cache")
-        assert other.run(script, asked, "same") == other.run(script, asked, "same") == "9\n"
-    assert calls.read_text() == "."
-    assert outside.Outside(tmp_path / "none").missing
 
 
 def test_a_table_is_put_in_its_place(tmp_path):

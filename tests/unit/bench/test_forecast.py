@@ -1,14 +1,20 @@
+import csv
+import json
+import re
+from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from bench.forecast import __main__ as forecast
 from bench.forecast import plain, real, tables
-from bench.forecast.forecasters import read_forecast
+from bench.forecast.forecasters import OTHERS_NAMES, PLAIN, others, read_answer, read_forecast
 from bench.forecast.scoring import (
     KNOWN,
     TOTAL,
     Asked,
     Forecast,
+    Spent,
     daily,
     figures,
     incoherence,
@@ -16,7 +22,7 @@ from bench.forecast.scoring import (
     months_from,
     questions,
 )
-from bench.series_generator import Row, SeriesKey
+from bench.series_generator import Parameters, Row, SeriesKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,6 +114,103 @@ def test_a_printed_forecast_is_read():
     line = {"month": "2024-03", "mean": "310", "lo80": "300", "hi80": "320.5", "lo95": "290", "hi95": "330"}
     assert read_forecast(line) == Forecast(MONTHS[0], TOTAL, 310.0, (300.0, 320.5), (290.0, 330.0))
     assert read_forecast({**line, "ServiceName": "a"}).group == "a"
+
+
+def test_an_answer_of_others_is_read():
+    line = {"as_of": "2024-03-11", "month": "2024-03", "mean": 310, "lo80": 1, "hi80": 2, "lo95": 0, "hi95": 3}
+    lines = [json.dumps(one) for one in (line, {**line, "ServiceName": "a"}, {"as_of": "2024-03-11", "seconds": 1.5})]
+    told, seconds = read_answer(lines)
+    assert [one.group for one in told] == [TOTAL, "a"]
+    assert seconds == 1.5
+
+
+class LastMonth:
+    """Stands for other people's libraries: answers from the file, and from nothing after the date."""
+
+    missing = False
+
+    def run(self, script, arguments, given):
+        """A picture: of whom and of what."""
+        assert (script.name, arguments) == ("plots.py", ["lines"])
+        return " ".join(next(iter(json.loads(given)["panels"].values())))
+
+    def run_each(self, script, asked, given):
+        assert script.name == "others.py"
+        return ["\n".join(self.answer(date.fromisoformat(as_of), given)) for _, as_of in asked]
+
+    def answer(self, as_of, given):
+        sums = defaultdict(float)
+        for row in csv.DictReader(given.splitlines()):
+            if row["ChargePeriodStart"] < as_of.isoformat():
+                for group in (row["ServiceName"], TOTAL):
+                    sums[group] += float(row["BilledCost"]) / 5
+        for month in months_from(as_of):
+            for group, mean in sums.items():
+                name = {"ServiceName": group} if group else {}
+                bounds = {"lo80": 0, "hi80": mean, "lo95": 0, "hi95": 2 * mean}
+                yield json.dumps(
+                    {"as_of": as_of.isoformat(), "month": f"{month:%Y-%m}", "mean": mean, **name, **bounds}
+                )
+        yield json.dumps({"as_of": as_of.isoformat(), "seconds": 0.5})
+
+
+def test_everybody_is_scored_on_the_same_months_of_the_same_groups():
+    forecasters = [*PLAIN, *others(LastMonth())]
+    results, spent = forecast.run([1, 2], forecasters, categories=False, smoke=True)
+    assert list(results) == list(spent) == [*plain.PLAIN, *OTHERS_NAMES]
+    targets = [[one._replace(told=None) for one in judged] for judged in results.values()]
+    assert len(targets[0]) > 2 * len(KNOWN) * 4
+    assert all(one == targets[0] for one in targets)
+    assert {one.known for one in targets[0]} == set(KNOWN)
+    for name in OTHERS_NAMES:
+        assert [one.seconds for one in spent[name]] == [0.5 * len(KNOWN)] * 2
+        assert [one.forecasts for one in spent[name]] == [one.forecasts for one in spent["run-rate"]]
+
+
+TITLES = ("Without ChargeCategory", "With ChargeCategory", "Other people's forecasters", "A real account")
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text("".join(f"<!-- {title} -->\nas it was\n<!-- /{title} -->\n" for title in TITLES))
+    monkeypatch.setattr(forecast, "PAGE", page)
+    monkeypatch.setattr(forecast, "WHOLE", Parameters(series=8, days=400))
+    monkeypatch.setattr(forecast, "of_options", lambda *_: LastMonth())
+    monkeypatch.setenv("FARTHING_SHARED_DATA", str(tmp_path))
+    return page
+
+
+def sections(page):
+    return re.findall(r"<!-- [^/].*? -->\n(.*?)<!-- /", page.read_text(), re.DOTALL)
+
+
+def test_other_people_have_their_own_seeds_and_section(page):
+    forecast.main(["--no-own", "--docs", "--seeds", "1,2", "--other-seeds", "2", "--others", "MSTL"])
+    without, with_category, theirs, real_account = sections(page)
+    assert "Seeds 1, 2.\n" in without
+    assert "MSTL" not in without
+    assert "Seeds 2.\n" in theirs
+    for name in (*plain.PLAIN, "MSTL"):
+        assert theirs.count(f"| {name}, the total |") == 1 + (name == "MSTL")  # the second is of its intervals
+    assert "(forecast-others-error.svg)" in theirs
+    assert (page.parent / "forecast-others-error.svg").read_text() == " ".join([*plain.PLAIN, "MSTL"])
+    assert (page.parent / "forecast-others-coverage.svg").read_text() == "MSTL"
+    assert with_category == "as it was\n"
+    assert "skipped" in real_account
+
+
+@pytest.mark.parametrize("given", [["--seeds", "", "--other-seeds", "2"], ["--seeds", "2", "--others", ""]])
+def test_a_section_without_seeds_or_forecasters_stays_as_it_is(page, given, capsys):
+    forecast.main(["--no-own", "--docs", *given])
+    without, _, theirs, _ = sections(page)
+    assert (without == "as it was\n", theirs == "as it was\n") == (given[1] == "", given[3] == "")
+    assert ("skipped: statsforecast and Prophet (--others)" in capsys.readouterr().out) == (given[3] == "")
+
+
+def test_the_time_of_a_forecast():
+    text = tables.times({"one": [Spent(3.0, 1000), Spent(9.0, 1000)]})
+    assert text.endswith("| one | 2,000 | 6.0 | 3.0 | 9.0 |")
 
 
 def test_parts_that_do_not_add_up_are_noticed():
