@@ -9,6 +9,7 @@ import { overview } from "./overview.js";
 import { Why } from "./why.js";
 import { pages } from "./pages.js";
 import { skip } from "./skip.js";
+import { showCurrent } from "./tabs.js";
 import { waiting } from "./waiting.js";
 
 const source = new Source();
@@ -18,6 +19,7 @@ function start() {
   skip();
   // Before the pages: one draws itself when it is the one that is shown.
   if (single) pages();
+  showCurrent();
   for (const root of document.querySelectorAll("[data-page]")) {
     const name = root.dataset.page;
     if (name === "incidents") incidents(root);

@@ -55,7 +55,8 @@ export function valueAxis(currency) {
     type: "value",
     name: currency,
     nameGap: 12,
-    nameTextStyle: { color: css("--muted"), fontSize: 11, align: "right", padding: [0, 6, 0, 0] },
+    // From the axis to the right: to the left of it there is only as much room as the labels take, in an empty chart next to none.
+    nameTextStyle: { color: css("--muted"), fontSize: 11, align: "left" },
     axisLabel: { ...axisText(), formatter: short },
     splitLine: { lineStyle: { color: css("--line") } },
     splitNumber: 4,

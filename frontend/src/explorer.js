@@ -1,45 +1,36 @@
 // The Explorer: what was spent, by whatever you ask. State in the address, figures from the cube.
 
 import * as days from "./days.js";
-import * as state from "./state.js";
 import { announce, download, h } from "./dom.js";
 import { Chart } from "./chart.js";
 import { assign, SLOTS } from "./colours.js";
 import { dimOf, nameAndId, regroup } from "./cube.js";
-import { cents, plain, share, toNumber } from "./money.js";
+import { cents, exact, plain, share, toNumber } from "./money.js";
 import { drawSeries } from "./series.js";
 import { FilterPanel } from "./filters.js";
 import { choose, fields } from "./controls.js";
 import { crumbs } from "./crumbs.js";
 import { csvOf } from "./csv.js";
-import { filtersOf, nextColumn, putFilters } from "./filtering.js";
+import { nextColumn } from "./filtering.js";
 import { beginning, PeriodDialog, PRESETS, span } from "./periods.js";
+import { View } from "./view.js";
 
 const ROWS = 20;
 const TOPS = ["5", "9", "all"];
 
 const defaults = { period: "30d", grain: "", by: "ServiceName", chart: "area", top: "9", metric: "BilledCost", compare: "", sort: "total", desc: "1" };
 
-export class Explorer {
+export class Explorer extends View {
   constructor(root, source, page) {
-    this.root = root;
-    this.source = source;
-    this.page = page;
-    this.find = (name) => root.querySelector(`[data-part="${name}"]`);
-    this.stop = null;
-    state.onChange(() => this.active() && this.render());
-  }
-
-  active() {
-    return !this.root.closest("[hidden]");
+    super(root, source, page, defaults);
   }
 
   async start() {
     try {
       const cube = await this.source.base();
       if (!cube.cells.length) return this.say("empty");
-      Object.assign(defaults, this.source.meta.initial || {});
-      defaults.period = beginning(defaults.period, cube.today, this.source.bounds());
+      Object.assign(this.defaults, this.source.meta.initial || {});
+      this.defaults.period = beginning(this.defaults.period, cube.today, this.source.bounds());
       this.controls();
       await this.render();
     } catch (error) {
@@ -47,29 +38,11 @@ export class Explorer {
     }
   }
 
-  say(name, text) {
-    this.root.dataset.state = name;
-    if (text) this.find("error-text").textContent = text;
-  }
-
   get() {
-    const params = state.read();
-    const now = Object.fromEntries(Object.entries(defaults).map(([key, value]) => [key, params.get(key) ?? value]));
-    now.filters = filtersOf(params);
-    [now.from, now.to] = span(now.period, this.source.cube.today) || span(defaults.period, this.source.cube.today);
+    const now = this.asked();
+    [now.from, now.to] = span(now.period, this.source.cube.today) || span(this.defaults.period, this.source.cube.today);
     now.grain = now.grain || (now.to - now.from > 190 ? "month" : now.to - now.from > 92 ? "week" : "day");
     return now;
-  }
-
-  set(changes, replace = false) {
-    const params = state.read();
-    for (const [key, value] of Object.entries(changes)) {
-      if (key === "filters") putFilters(params, value);
-      else if (value === defaults[key] || value === null) params.delete(key);
-      else params.set(key, value);
-    }
-    state.write(params, this.page, replace);
-    return this.render();
   }
 
   controls() {
@@ -145,10 +118,7 @@ export class Explorer {
   selects(now) {
     const period = PRESETS.some(([value]) => value === now.period) ? now.period : "custom";
     const compare = ["", "previous"].includes(now.compare) ? now.compare : "custom";
-    for (const [name, value] of Object.entries({ ...now, period, compare })) {
-      const select = this.root.querySelector(`select[name="${name}"]`);
-      if (select) select.value = value;
-    }
+    this.select({ ...now, period, compare });
   }
 
   headline() {
@@ -230,11 +200,11 @@ export class Explorer {
     const body = rows.slice(0, size).map((row) => h("tr", {},
       h("th", { scope: "row" }, h("div", { class: "named" }, h("span", { class: named.has(row.place) ? `swatch s${slots.get(row.place)}` : "swatch other", ariaHidden: "true" }),
         h("div", { class: "called" }, h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name), row.id ? h("span", { class: "id" }, row.id) : null))),
-      h("td", { class: "number", title: `${plain(row.total)} ${cube.currency}` }, cents(row.total)),
+      h("td", { class: "number", title: `${exact(row.total)} ${cube.currency}` }, cents(row.total)),
       h("td", { class: "number share" }, share(row.total, found.total), found.total > 0n && h("meter", { value: Math.max(0, toNumber(row.total)), max: Math.max(1e-9, toNumber(found.groups[0]?.total ?? 1n)), ariaHidden: "true" })),
       ...(before ? [h("td", { class: "number" }, cents(row.before)), h("td", { class: `number ${row.change > 0n ? "up" : row.change < 0n ? "down" : ""}` }, cents(row.change, true)), h("td", { class: "number" }, row.before > 0n ? share(row.change, row.before, true) : row.change ? "new" : "–")] : [])));
     const difference = before ? found.total - before.total : 0n;
-    const foot = h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number", title: `${plain(found.total)} ${cube.currency}` }, cents(found.total)), h("td", { class: "number" }, ""),
+    const foot = h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number", title: `${exact(found.total)} ${cube.currency}` }, cents(found.total)), h("td", { class: "number" }, ""),
       ...(before ? [h("td", { class: "number" }, cents(before.total)), h("td", { class: "number" }, cents(difference, true)), h("td", { class: "number" }, share(difference, before.total, true))] : []));
     this.find("table").replaceChildren(h("caption", { class: "hidden" }, `Costs by ${label.toLowerCase()}`), h("thead", {}, h("tr", {}, head)), h("tbody", {}, body), h("tfoot", {}, foot));
     const more = this.find("more");

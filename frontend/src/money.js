@@ -26,6 +26,9 @@ export function plain(amount) {
   return amount < 0n ? `-${text}` : text;
 }
 
+// The same for people: exact, with the minus that the rounded figures have.
+export const exact = (amount) => plain(amount).replace("-", "−");
+
 // To the cent, half to even, as `farthing report` rounds in its table.
 export function inCents(amount) {
   const size = amount < 0n ? -amount : amount;

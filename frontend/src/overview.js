@@ -11,7 +11,7 @@ export function overview(root) {
   const now = told.now.map(fromText), last = told.last.map(fromText), first = days.parse(told.month);
   const length = Math.max(days.addMonths(first, 1) - first, last.length);
   const tip = (place) => h("div", { class: "tip" }, h("div", { class: "tip-title" }, `After day ${place + 1}`),
-    h("table", {}, h("tbody", {}, [["This month", now[place]], ["Last month", last[place]]].filter(([, amount]) => amount !== undefined)
+    h("table", {}, h("tbody", {}, [[told.names[0], now[place]], [told.names[1], last[place]]].filter(([, amount]) => amount !== undefined)
       .map(([name, amount]) => h("tr", {}, h("td", {}, name), h("td", { class: "number" }, `${cents(amount)} ${told.currency}`))))));
   new Chart(element).draw(() => ({
     grid: { left: 8, right: 16, top: 34, bottom: 4, containLabel: true },
@@ -19,8 +19,8 @@ export function overview(root) {
     yAxis: valueAxis(told.currency),
     tooltip: tooltip((points) => tip(points[0]?.dataIndex ?? 0)),
     series: [
-      { type: "line", name: "last month", data: last.map(toNumber), symbol: "none", color: css("--muted"), lineStyle: { type: "dashed", width: 1.5 } },
-      { type: "line", name: "this month", data: now.map(toNumber), symbol: now.length === 1 ? "circle" : "none", color: css("--accent"), lineStyle: { width: 2.5 }, areaStyle: { opacity: 0.08 } },
+      { type: "line", name: told.names[1], data: last.map(toNumber), symbol: "none", color: css("--muted"), lineStyle: { type: "dashed", width: 1.5 } },
+      { type: "line", name: told.names[0], data: now.map(toNumber), symbol: now.length === 1 ? "circle" : "none", color: css("--accent"), lineStyle: { width: 2.5 }, areaStyle: { opacity: 0.08 } },
     ],
   }));
 }

@@ -1,3 +1,5 @@
+import { showCurrent } from "./tabs.js";
+
 // The one-file site: every page is a section, and the name before the '?' in the address says which one is shown.
 
 export function pages() {
@@ -10,6 +12,7 @@ export function pages() {
       if (link.hash === `#${current.dataset.section}`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     });
+    showCurrent();
   };
   window.addEventListener("hashchange", show);
   window.addEventListener("popstate", show);

@@ -1,36 +1,34 @@
 // Why: what led from one period's cost to another's, as a waterfall whose bars add up to the cent.
 
 import * as days from "./days.js";
-import * as state from "./state.js";
 import { announce, download, h } from "./dom.js";
 import { ask } from "./source.js";
 import { choose, fields } from "./controls.js";
 import { crumbs } from "./crumbs.js";
 import { csvOf } from "./csv.js";
-import { filtersOf, nextColumn, putFilters, whereOf } from "./filtering.js";
-import { cents, fromText, inCents, plain, share } from "./money.js";
+import { nextColumn, putFilters, whereOf } from "./filtering.js";
+import { cents, exact, fromText, inCents, plain, share } from "./money.js";
 import { beginningOfTwo, PeriodDialog, PRESETS, rangeText, span } from "./periods.js";
 import { fromCube, inCentsThatAddUp, largest } from "./waterfall.js";
 import { dimOf, nameAndId } from "./cube.js";
+import { View } from "./view.js";
 
 const BARS = 12;
 const defaults = { period: "last-month", against: "previous", by: "ServiceName", metric: "BilledCost", equalise: "" };
 const MEANINGS = { calendar: "another number of days", new: "what was not there before", gone: "what is no longer there", price: "the same quantity at another price", volume: "more or less of the same", mix: "another blend of what is used", change: "no quantities to tell price from volume" };
 
-export class Why {
+export class Why extends View {
   constructor(root, source, page) {
-    [this.root, this.source, this.page] = [root, source, page];
-    this.find = (name) => root.querySelector(`[data-part="${name}"]`);
-    state.onChange(() => !root.closest("[hidden]") && this.render());
+    super(root, source, page, defaults);
   }
 
   async start() {
     try {
       const cube = await this.source.base();
       if (!cube.cells.length) return this.say("empty");
-      const start = beginningOfTwo(defaults.period, cube.today, this.source.bounds());
+      const start = beginningOfTwo(this.defaults.period, cube.today, this.source.bounds());
       if (!start) return this.say("error", "The ledger has one day, and a change needs two: farthing backfill or farthing import brings more.");
-      defaults.period = start;
+      this.defaults.period = start;
       this.columns = this.source.columns();
       const options = {
         period: choose("Period", [...PRESETS, ["custom", "Custom…"]], (value) => this.choose("period", value)),
@@ -48,29 +46,11 @@ export class Why {
     }
   }
 
-  say(name, text) {
-    this.root.dataset.state = name;
-    if (text) this.find("error-text").textContent = text;
-  }
-
   get() {
-    const params = state.read();
-    const now = Object.fromEntries(Object.entries(defaults).map(([key, value]) => [key, params.get(key) ?? value]));
-    now.filters = filtersOf(params);
-    now.after = span(now.period, this.source.cube.today) || span(defaults.period, this.source.cube.today);
+    const now = this.asked();
+    now.after = span(now.period, this.source.cube.today) || span(this.defaults.period, this.source.cube.today);
     now.before = span(now.against, this.source.cube.today) || days.previous(...now.after);
     return now;
-  }
-
-  set(changes) {
-    const params = state.read();
-    for (const [key, value] of Object.entries(changes)) {
-      if (key === "filters") putFilters(params, value);
-      else if (value === null || value === defaults[key]) params.delete(key);
-      else params.set(key, value);
-    }
-    state.write(params, this.page);
-    return this.render();
   }
 
   choose(key, value) {
@@ -85,9 +65,10 @@ export class Why {
     this.stop?.abort();
     const { signal } = (this.stop = new AbortController());
     this.root.setAttribute("aria-busy", "true");
-    this.select(now);
+    const period = PRESETS.some(([value]) => value === now.period) ? now.period : "custom";
+    this.select({ ...now, period, against: now.against === "previous" ? "previous" : "custom" });
     try {
-      const told = this.source.live ? await this.asked(now, signal) : await this.own(now);
+      const told = this.source.live ? await this.answered(now, signal) : await this.own(now);
       if (signal.aborted) return;
       this.show(now, told);
       this.say("ready");
@@ -98,7 +79,7 @@ export class Why {
     }
   }
 
-  async asked(now, signal) {
+  async answered(now, signal) {
     const query = new URLSearchParams({ period: rangeText(now.after), against: rangeText(now.before), by: now.by, metric: now.metric });
     if (now.equalise) query.set("equalise", now.equalise);
     whereOf(now.filters).forEach((term) => query.append("where", term));
@@ -117,16 +98,6 @@ export class Why {
     const [from, to] = [Math.min(now.after[0], now.before[0]), Math.max(now.after[1], now.before[1])];
     const cube = await this.source.cubeFor({ metric: now.metric, by: now.by, filters: now.filters, from, to });
     return fromCube(cube, now);
-  }
-
-  // The controls say what is asked, also where it cannot be told.
-  select(now) {
-    const period = PRESETS.some(([value]) => value === now.period) ? now.period : "custom";
-    const shown = { ...now, period, against: now.against === "previous" ? "previous" : "custom" };
-    for (const [name, value] of Object.entries(shown)) {
-      const select = this.root.querySelector(`select[name="${name}"]`);
-      if (select) select.value = value;
-    }
   }
 
   show(now, told) {
@@ -167,9 +138,9 @@ export class Why {
       const change = changes[place], way = change > 0n ? "up" : change < 0n ? "down" : "";
       const told = Object.entries(one.effects).filter(([, amount]) => amount).map(([name, amount]) => (Object.keys(one.effects).length > 1 ? `${name} ${cents(amount, true)}` : name)).join(", ");
       return h("tr", {}, h("th", { scope: "row" }, one.other ? one.name : h("button", { type: "button", class: "link name", title: `Only ${one.name}`, onclick: () => this.drill(one) }, one.name), one.id ? h("span", { class: "id" }, ` ${one.id}`) : null),
-        bar(levels[place], levels[place + 1], way || "flat"), h("td", { class: `number ${way}`, title: `${plain(one.change)} ${currency}` }, cents(change * 10n ** 16n, true)), talks ? h("td", { class: "muted small" }, told === "change" ? "" : told) : null);
+        bar(levels[place], levels[place + 1], way || "flat"), h("td", { class: `number ${way}`, title: `${exact(one.change)} ${currency}` }, cents(change * 10n ** 16n, true)), talks ? h("td", { class: "told muted small" }, told === "change" ? "" : told) : null);
     });
-    const end = (name, amount, level) => h("tr", { class: "end" }, h("th", { scope: "row" }, name), bar(floor, level, "whole"), h("td", { class: "number", title: `${plain(amount)} ${currency}` }, cents(amount)), talks ? h("td", {}) : null);
+    const end = (name, amount, level) => h("tr", { class: "end" }, h("th", { scope: "row" }, name), bar(floor, level, "whole"), h("td", { class: "number", title: `${exact(amount)} ${currency}` }, cents(amount)), talks ? h("td", {}) : null);
     this.find("table").replaceChildren(h("caption", { class: "hidden" }, "What led from one to the other"),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, label), h("th", { scope: "col" }, floor > 0 ? `scale from ${cents(BigInt(Math.round(floor)) * 10n ** 16n)}` : "scale from 0"), h("th", { scope: "col", class: "number" }, currency || "Change"), talks ? h("th", { scope: "col" }, "What changed") : null)),
       h("tbody", {}, end(days.spanText(...now.before), before, levels[0]), body, end(days.spanText(...now.after), after, levels[levels.length - 1])));

@@ -1,6 +1,7 @@
 """The HTTP API: the parameters of each address, its answers, and the OpenAPI document made from both."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -20,12 +21,16 @@ from farthing.query.compare import PREVIOUS, compared, previous
 from farthing.query.documents import as_json_text, compared_as_json
 from farthing.query.model import Query, parse_by, parse_metrics, parse_where
 from farthing.query.sources import SourceName
-from farthing.reporting import DEFAULT_PERIOD, days_of
+from farthing.reporting import days_of
 from farthing.settings import nearest
 from farthing.signals.explain import Equalise
 
 SURELY = 1.5
 """An estimate of so many times the cells that are allowed is not wrong about there being too many."""
+
+
+DEFAULT_DAYS = 30
+"""Days of a cube that is asked for without any."""
 
 
 class ReportAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +47,7 @@ class ReportAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CubeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Costs by day and the columns ``by``, in a coding that adds up exactly."""
+    """Costs by day and the columns ``by``, in a coding that adds up exactly; without days, of the newest thirty."""
 
     start: str | None = None
     end: str | None = None
@@ -112,7 +117,9 @@ def cube(pages: Pages, asked: CubeAsked) -> bytes:
 
     def make() -> bytes:
         everything = pages.reading.everything()
-        period = resolve(asked.period, asked.start, asked.end, today=pages.reading.app.today, default=DEFAULT_PERIOD)
+        # Without days the newest ones that there are: an export of long ago has none in the last thirty.
+        newest = f"{everything.end - timedelta(days=DEFAULT_DAYS)}..{everything.end}"
+        period = resolve(asked.period, asked.start, asked.end, today=pages.reading.app.today, default=newest)
         start = min(max(period.start, everything.start), everything.end)
         inside = Period(start, max(start, min(period.end, everything.end)))
         columns = tuple(name for name in parse_by(asked.by) if name != "ChargePeriodStart")

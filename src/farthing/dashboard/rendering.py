@@ -1,5 +1,6 @@
 """Pages as HTML: Jinja templates with every text escaped. The server and the static site use the same."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -39,6 +40,9 @@ EMPTY_LEDGER = Markup(
     "The ledger is empty. <code>farthing collect</code> asks AWS for the last days, <code>farthing backfill --months 13"
     "</code> brings history, and <code>farthing demo</code> shows a simulated organisation."
 )
+
+
+_NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\d)")
 
 
 class Month(msgspec.Struct, frozen=True):
@@ -102,7 +106,15 @@ def span(period: Period) -> str:
 def cents(amount: Decimal) -> str:
     """An amount to the cent, with thousands separators."""
     text = format(amount, ",.2f")
-    return "0.00" if text == "-0.00" else text
+    return "0.00" if text == "-0.00" else typeset(text)
+
+
+def typeset(text: str) -> str:
+    """A text with the minus of figures, as the scripts of the pages write it, where it has a hyphen before a number.
+
+    Names and dates keep their hyphens. Documents for programs and what the command line prints stay ASCII.
+    """
+    return _NEGATIVE.sub("\N{MINUS SIGN}", text)
 
 
 def _time(moment: datetime) -> str:
@@ -122,13 +134,14 @@ def _environment() -> jinja2.Environment:
         "script_json": script_json,
         "day": lambda day: day_name(day) if isinstance(day, date) else day,
         "span": span,
-        "money": lambda amount, currency: money(amount, currency or ""),
+        "money": lambda amount, currency: typeset(money(amount, currency or "")),
         "cents": cents,
-        "signed": signed,
+        "signed": lambda amount: typeset(signed(amount)),
+        "typeset": typeset,
         "inline_hash": inline_hash,
         "time": _time,
         "month": lambda day: f"{MONTHS[day.month - 1]} {day.year}",
-        "percent": lambda part: f"{part:+,.1f} %",
+        "percent": lambda part: typeset(f"{part:+,.1f} %"),
         "range": lambda period: f"{period.start}..{period.end}",
     }
     environment.globals |= {"calendar": calendar, "day_states": MEANINGS, "empty_ledger": EMPTY_LEDGER}

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -330,10 +331,10 @@ def _estimate(value: float) -> Decimal:
     return Decimal(repr(round(value, DECIMALS)))
 
 
-def scope_text(root: Sequence[Part]) -> str:
-    """The leaves of a root cause, for people: 'Amazon EC2 in 111122223333'."""
+def scope_text(root: Sequence[Part], names: Mapping[str, str | None] = MappingProxyType({})) -> str:
+    """The leaves of a root cause, for people: 'Amazon EC2 in 111122223333'; ``names`` are what accounts are called."""
     services = list(dict.fromkeys(part.service_name for part in root))
-    accounts = list(dict.fromkeys(part.sub_account_id for part in root))
+    accounts = [names.get(id_) or id_ for id_ in dict.fromkeys(part.sub_account_id for part in root)]
     what = services[0] if len(services) == 1 else f"{several(len(services), 'service')} ({_listed(services)})"
     categories = {part.charge_category for part in root} - {""}
     if len(categories) == 1:

@@ -131,7 +131,7 @@ def _told(
     days = Period(incident.day - timedelta(days=PATH_DAYS - 1), end)
     leaves = [(part.service_name, part.sub_account_id) for part in incident.root_cause]
     return IncidentTold(
-        title=scope_text(incident.root_cause),
+        title=scope_text(incident.root_cause, names),
         incident=incident,
         state=state_of(incident, decisions, today),
         causes=tuple(

@@ -6,6 +6,7 @@ Months are compared at the same day: the first N days of this month with the fir
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -24,6 +25,10 @@ MOVERS = 5
 
 LEAST_MOVE = Decimal("0.01")
 """In the bill's currency: less is no move."""
+
+
+MonthState = Literal["running", "over", "cut short"]
+"""The newest day's month: it goes on; it is over and known to its last day; it is over and its last days are not known."""
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -58,7 +63,10 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         currency: of every amount.
-        month: this month so far (of a month that has only begun: the last one), against the last at the same day.
+        month: the newest day's month as far as it is known, against the one before at the same day, or as a whole.
+        month_state: whether that month still goes on.
+        newest: the newest day.
+        behind: how many days the newest day is before today: 1 where everything is there.
         last_month: the whole month before, against the one before it.
         yesterday: the newest day, against the mean of the same weekday.
         moved: the two periods that the movers are told from, the newer first.
@@ -66,11 +74,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         down: those that cost less.
         this_path: this month's costs, added up day by day.
         last_path: the last month's, whole.
-        forecast: what all of the newest day's month is expected to cost.
+        forecast: what all of the newest day's month is expected to cost; None if that month is over.
     """
 
     currency: str | None
     month: Figure | None
+    month_state: MonthState
+    newest: date
+    behind: int
     last_month: Figure | None
     yesterday: Figure | None
     moved: tuple[Period, Period] | None
@@ -108,7 +119,10 @@ def overview(
     amounts = {day: days.get(day, ZERO) for day in present}
     this, last, before_last = _months(newest)
     so_far = Period(this.start, newest + timedelta(days=1))
+    state: MonthState = "running" if now.date() < this.end else "over" if so_far.end == this.end else "cut short"
     same_days = Period(last.start, min(last.start + timedelta(days=len(so_far)), last.end))
+    if state == "over":
+        same_days = last
     weekday = [newest - timedelta(days=7 * week) for week in range(1, WEEKS_BACK + 1)]
     usual = [amounts[day] for day in weekday if day in amounts]
     after, before = answers["after"], answers["before"]
@@ -116,6 +130,9 @@ def overview(
     return Overview(
         currency=answers["days"].currency,
         month=_figure(so_far, same_days, amounts, now),
+        month_state=state,
+        newest=newest,
+        behind=(now.date() - newest).days,
         last_month=_figure(last, before_last, amounts, now),
         yesterday=_against_usual(newest, amounts, usual, now),
         moved=(after.period, before.period) if before.days_present else None,
@@ -123,7 +140,7 @@ def overview(
         down=tuple([one for one in reversed(movers) if one.change <= -LEAST_MOVE][:MOVERS]),
         this_path=_path(so_far, amounts),
         last_path=_path(last, amounts) if last.start in present else (),
-        forecast=forecast,
+        forecast=forecast if state == "running" else None,
     )
 
 
