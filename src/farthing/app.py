@@ -142,19 +142,19 @@ class App:
         from farthing.alerts.channels.slack import SlackChannel
         from farthing.alerts.channels.terminal import TerminalChannel
 
-        environment = self.settings.environment
+        named = (self.settings.environment, self.settings.dashboard_url or "")
         channels: list[Channel] = []
         url = self.settings.slack_webhook_url
         if url is not None:
-            channels.append(SlackChannel(lambda: url, environment))
+            channels.append(SlackChannel(lambda: url, *named))
         elif self.settings.slack_secret_name:
-            channels.append(SlackChannel(cache(self._secret_webhook), environment))
+            channels.append(SlackChannel(cache(self._secret_webhook), *named))
         topic = self.settings.sns_topic_arn
         if topic is not None:
             from farthing.alerts.channels.sns import SnsChannel
 
-            channels.append(SnsChannel(cache(lambda: self._topic_client(topic)), topic, environment))
-        return tuple(channels) or (TerminalChannel(self._preview, environment),)
+            channels.append(SnsChannel(cache(lambda: self._topic_client(topic)), topic, *named))
+        return tuple(channels) or (TerminalChannel(self._preview, *named),)
 
     def report_files(self, prefix: str) -> "ReportFiles":
         """The reports below ``prefix`` as local files; those of a bucket are fetched when they are wanted."""

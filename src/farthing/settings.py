@@ -26,6 +26,10 @@ ENVIRONMENTS = ("dev", "staging", "prod")
 SOURCES = ("cost-explorer", "simulated")
 SIZES = ("small", "medium", "large")
 LAMBDA_REQUIRED = ("BUCKET_NAME", "COST_THRESHOLD", "SLACK_SECRET_NAME", "ENVIRONMENT")
+LEAST_TOKEN = 16
+"""Characters of a token for the dashboard."""
+LONGEST_DASHBOARD_URL = 300
+"""Characters: it stands in every message."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -88,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[str, ...] = tuple(SIGNALS)
     lenses: tuple[str, ...] = ()
     daily_summary: bool = False
+    dashboard_url: str | None = None
+    dashboard_token: Secret | None = None
     engine: str = "duckdb"
     spark_master: str = "local[*]"
     athena_workgroup: str = "primary"
@@ -223,6 +229,22 @@ def webhook(text: str) -> Secret:
     raise ValueError("must be an https:// URL (http:// on loopback only)")
 
 
+def _dashboard(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("must be an http:// or https:// URL")
+    # What opens a dashboard must not travel with every message, and what stands behind '#' is the message's to say.
+    if "@" in url.netloc or url.query or url.fragment or len(text) > LONGEST_DASHBOARD_URL:
+        raise ValueError("must be the dashboard's address alone: no password, no '?', no '#', no token")
+    return text if text.endswith("/") else f"{text}/"
+
+
+def _token(text: str) -> Secret:
+    if len(text) < LEAST_TOKEN:
+        raise ValueError(f"has fewer than {LEAST_TOKEN} characters: take a longer one")
+    return Secret(text)
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("BUCKET_NAME", "bucket_name", "bucket_name", _text, "The ledger's S3 bucket. Unset: the ledger is a local folder."),
     Setting("COST_THRESHOLD", "cost_threshold", "cost_threshold", _amount, "Alerts when a day's total BilledCost is above it; in the bill's currency, a day."),
@@ -245,6 +267,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FARTHING_SIGNALS", "signals", "signals", _several_of(*SIGNALS), f"Which signals a daily run computes, separated by commas: {', '.join(SIGNALS)}.", "all"),
     Setting("FARTHING_LENSES", "lenses", "lenses", _lenses, f"Further groupings of the bill to keep, separated by commas: {SPELLINGS}. Each is one more billed question a day; record-type lets thresholds see the day before credits."),
     Setting("FARTHING_DAILY_SUMMARY", "daily_summary", "daily_summary", _switch, "on: a message on quiet days too, with the newest day, the month to date and what moved.", "off"),
+    Setting("FARTHING_DASHBOARD_URL", "dashboard_url", "dashboard_url", _dashboard, "Where people find the dashboard (a server or a copied site): messages link to the page that shows what they are about."),
+    Setting("FARTHING_DASHBOARD_TOKEN", "dashboard_token", "", _token, "What readers of `farthing dashboard` must show, 16 characters or more. On another address than this machine's own there is always one. A secret: environment only.", "none on this machine; elsewhere one is made and printed"),
     Setting("FARTHING_ENGINE", "engine", "engine", _text, "What answers questions about imported exports: duckdb, athena, spark, or an engine that another package brings.", "duckdb"),
     Setting("FARTHING_SPARK_MASTER", "spark_master", "spark_master", _text, "Where the engine spark runs: local[*], spark://HOST:PORT, yarn, or sc://HOST:PORT for Spark Connect.", "local[*]"),
     Setting("FARTHING_ATHENA_WORKGROUP", "athena_workgroup", "athena_workgroup", _text, "The workgroup of the engine athena; its limit of bytes scanned is AWS's to enforce, and is said before each query.", "primary"),

@@ -1,6 +1,5 @@
 """`farthing dashboard`: the ledger in a browser."""
 
-import os
 import secrets
 import threading
 import webbrowser
@@ -13,12 +12,10 @@ from farthing.errors import UsageError
 
 if TYPE_CHECKING:
     from farthing.app import App
+    from farthing.settings import Secret
 
 HOST, PORT = "127.0.0.1", 8321
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-TOKEN_VARIABLE = "FARTHING_DASHBOARD_TOKEN"  # noqa: S105 - the variable's name
-LEAST_TOKEN = 16
-"""Characters of a token."""
 
 
 @click.command("dashboard", short_help="The ledger in a browser.")
@@ -48,7 +45,7 @@ def serve(app: "App", host: str, port: int, names: tuple[str, ...] = (), *, open
     """Serves until it is stopped.
 
     Raises:
-        UsageError: the address cannot be listened on, or the token is too short.
+        UsageError: the address cannot be listened on.
     """
     import socket
 
@@ -61,7 +58,7 @@ def serve(app: "App", host: str, port: int, names: tuple[str, ...] = (), *, open
 
     for name in TYPES:
         asset(name)
-    token = _token(host)
+    token = _token(app.settings.dashboard_token, host)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.socket(family)
@@ -97,11 +94,10 @@ def serve(app: "App", host: str, port: int, names: tuple[str, ...] = (), *, open
         listening.close()
 
 
-def _token(host: str) -> str | None:
-    given = os.environ.get(TOKEN_VARIABLE, "").strip()
-    if given and len(given) < LEAST_TOKEN:
-        raise UsageError(f"{TOKEN_VARIABLE} has fewer than {LEAST_TOKEN} characters: take a longer one")
-    return given or (None if host in LOOPBACK else secrets.token_urlsafe(24))
+def _token(given: "Secret | None", host: str) -> str | None:
+    if given is not None:
+        return given.reveal()
+    return None if host in LOOPBACK else secrets.token_urlsafe(24)
 
 
 def _warm(pages: object) -> None:

@@ -83,7 +83,9 @@ class Guard:
         offered = query.get("token", [""])[0]
         if offered and hmac.compare_digest(offered.encode(), token.encode()):
             answer = Response(status_code=303, headers={"location": request.url.path})
-            answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+            # Lax: a link in a message leads here from another site. What changes something is posted, and refused from
+            # any page that is not this server's own.
+            answer.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https")
             return answer
         return _text(401, "this dashboard asks for its token: open the address that `farthing dashboard` printed")
 

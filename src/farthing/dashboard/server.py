@@ -50,6 +50,9 @@ def application(pages: Pages, *, hosts: frozenset[str], token: str | None = None
         Route("/", _page(pages, HOME)),
         *(Route(f"/{name}", _page(pages, name)) for name in LABELS if name != HOME),
         Route(f"/{HOME}", _page(pages, HOME)),
+        # As the static site's pages are called: a message's link opens in both.
+        Route("/index.html", _page(pages, HOME)),
+        *(Route(f"/{name}.html", _page(pages, name)) for name in LABELS),
         Route("/healthz", _health),
         Route("/static/{name}", _static),
         Route("/api/v1/openapi.json", _openapi),

@@ -33,17 +33,19 @@ class SlackChannel:
     Args:
         url: gives the webhook's URL when the first message is sent (it may come from Secrets Manager).
         environment: named in each message.
+        dashboard: the address that messages link to, '' for none.
     """
 
     name = "slack"
 
-    def __init__(self, url: Callable[[], Secret], environment: str) -> None:
+    def __init__(self, url: Callable[[], Secret], environment: str, dashboard: str = "") -> None:
         self._url = url
         self._environment = environment
+        self._dashboard = dashboard
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Sends one message; see the port."""
-        self._post(slack_message(alerts, self._environment))
+        self._post(slack_message(alerts, self._environment, self._dashboard))
 
     def send_test(self) -> None:
         """Sends the test message; see the port."""

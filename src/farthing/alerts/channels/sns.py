@@ -42,18 +42,20 @@ class SnsChannel:
         client: gives boto3's SNS client, for the topic's region, with :data:`CLIENT_CONFIG`.
         topic_arn: the topic.
         environment: named in each message.
+        dashboard: the address that messages link to, '' for none.
     """
 
     name = "sns"
 
-    def __init__(self, client: Callable[[], Any], topic_arn: str, environment: str) -> None:
+    def __init__(self, client: Callable[[], Any], topic_arn: str, environment: str, dashboard: str = "") -> None:
         self._client = client
         self._topic = topic_arn
         self._environment = environment
+        self._dashboard = dashboard
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Sends one message; see the port."""
-        self._publish(sns_message(alerts, self._environment))
+        self._publish(sns_message(alerts, self._environment, self._dashboard))
 
     def send_test(self) -> None:
         """Sends the test message; see the port."""

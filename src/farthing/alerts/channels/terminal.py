@@ -11,13 +11,14 @@ class TerminalChannel:
 
     name = "terminal"
 
-    def __init__(self, show: Callable[[str], None], environment: str) -> None:
+    def __init__(self, show: Callable[[str], None], environment: str, dashboard: str = "") -> None:
         self._show = show
         self._environment = environment
+        self._dashboard = dashboard
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Shows the message."""
-        self._show(plain_text(alerts, self._environment))
+        self._show(plain_text(alerts, self._environment, self._dashboard))
 
     def send_test(self) -> None:
         """Shows the test message."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from farthing.alerts.rendering.found import actions, found_fields, month_note
+from farthing.alerts.rendering.links import link_of
 from farthing.alerts.rendering.sentences import (
     DAYS_LISTED,
     NAME_LIMIT,
@@ -19,8 +20,8 @@ from farthing.signals.thresholds import KIND as THRESHOLD
 from farthing.wording import day_name, several, shortened
 
 
-def plain_text(alerts: Sequence[Alert], environment: str) -> str:
-    """The whole message as text."""
+def plain_text(alerts: Sequence[Alert], environment: str, dashboard: str = "") -> str:
+    """The whole message as text; with the address of a ``dashboard`` it links to what it is about."""
     newest = alerts[-1]
     lines = [f"[{environment}] {title(alerts)}", ""]
     lines += _body(alerts)
@@ -35,12 +36,15 @@ def plain_text(alerts: Sequence[Alert], environment: str) -> str:
             ]
     if month_note(newest):
         lines += ["", month_note(newest)]
+    if link := link_of(newest, dashboard):
+        lines += ["", f"{LOOK}: {link}"]
     if actions(newest):
         lines += ["", ACT, *(f"  {action}" for action in actions(newest))]
     lines += ["", *filter(None, [credits_note(newest), usual_note(newest), includes(newest)])]
     return "\n".join(lines)
 
 
+LOOK = "Look into it"
 ACT = "Known already, or meant to be?"
 
 

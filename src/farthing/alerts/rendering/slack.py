@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from farthing.alerts.rendering.found import actions, found_fields, month_note
-from farthing.alerts.rendering.plain import ACT, basis, headings, on_day, plain_text
+from farthing.alerts.rendering.links import link_of
+from farthing.alerts.rendering.plain import ACT, LOOK, basis, headings, on_day, plain_text
 from farthing.alerts.rendering.sentences import (
     DAYS_LISTED,
     NAME_LIMIT,
@@ -43,8 +44,11 @@ class SlackMessage(msgspec.Struct, frozen=True):
     blocks: tuple[Mapping[str, Any], ...]
 
 
-def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
-    """One message about alerts of one rule, oldest first; the newest day is broken down, each day is named."""
+def slack_message(alerts: Sequence[Alert], environment: str, dashboard: str = "") -> SlackMessage:
+    """One message about alerts of one rule, oldest first; the newest day is broken down, each day is named.
+
+    With the address of a ``dashboard`` it links to what it is about.
+    """
     newest = alerts[-1]
     header = shortened(f"{_mark(environment)}{title(alerts)}", HEADER_LIMIT)
     blocks: list[Mapping[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": header}}]
@@ -69,11 +73,13 @@ def slack_message(alerts: Sequence[Alert], environment: str) -> SlackMessage:
             blocks.append(_section([f"*{heading}*{on_day(newest)}", *lines]))
     if month_note(newest):
         blocks.append(_section([_escaped(month_note(newest))]))
+    if link := link_of(newest, dashboard):
+        blocks.append(_section([f"<{_escaped(link)}|{LOOK}>"]))
     if actions(newest):
         blocks.append(_section([ACT, *(f"`{_escaped(action)}`" for action in actions(newest))]))
     notes = [f"Environment: {environment}", credits_note(newest), usual_note(newest), includes(newest)]
     blocks.append({"type": "context", "elements": [_markdown(_escaped(note), FIELD_LIMIT) for note in notes if note]})
-    return SlackMessage(_escaped(clipped(plain_text(alerts, environment).splitlines(), TEXT_LIMIT)), tuple(blocks))
+    return SlackMessage(_escaped(clipped(plain_text(alerts, environment, dashboard).splitlines(), TEXT_LIMIT)), tuple(blocks))
 
 
 def _fields(alert: Alert) -> Mapping[str, Any]:

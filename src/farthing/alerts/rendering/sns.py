@@ -44,11 +44,12 @@ class SnsMessage(msgspec.Struct, frozen=True):
     attributes: Mapping[str, tuple[str, str]]
 
 
-def sns_message(alerts: Sequence[Alert], environment: str) -> SnsMessage:
+def sns_message(alerts: Sequence[Alert], environment: str, dashboard: str = "") -> SnsMessage:
     """One message about alerts of one rule, oldest first.
 
     The text is for people. The attributes are what a subscription's filter policy goes by, of the newest day;
     ``overage`` is the largest of all. ``alerts`` is everything as JSON, newest first, for programs.
+    With the address of a ``dashboard`` the text links to what it is about.
     """
     newest = alerts[-1]
     overage = min(max(alert.overage for alert in alerts), LARGEST_FILTERED)
@@ -68,7 +69,7 @@ def sns_message(alerts: Sequence[Alert], environment: str) -> SnsMessage:
     rounded = Context(prec=76, rounding=ROUND_DOWN).quantize(overage, Decimal("0.00001"))
     attributes["overage"] = ("Number", plain(rounded))
     attributes["alerts"] = ("String", _notification(alerts, environment))
-    text = (shortened(clean(line), LINE_LIMIT) for line in plain_text(alerts, environment).split("\n"))
+    text = (shortened(clean(line), LINE_LIMIT) for line in plain_text(alerts, environment, dashboard).split("\n"))
     return SnsMessage(_subject(f"[{environment}] {title(alerts)}"), clipped(text, SNS_TEXT_LIMIT), attributes)
 
 
