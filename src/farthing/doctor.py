@@ -24,6 +24,8 @@ from farthing.alerts.outbox import PREFIX as ALERTS_PREFIX
 from farthing.aws import AWS_ERRORS, DENIED, LEAST_BOTO3, LOG_IN, error_code, explain
 from farthing.budgeting import rules_of
 from farthing.errors import CorruptError, FarthingError, SettingsError
+from farthing.ledger.proofs import SOURCES
+from farthing.ledger.proofs import last as last_proofs
 from farthing.ledger.reports import PREFIX, Reports, lens_prefix
 from farthing.ledger.runs import Runs
 from farthing.ledger.store import Store
@@ -169,6 +171,7 @@ def examine(place: Surroundings) -> Iterator[Found]:
         ("days", examination.days, READING_SECONDS),
         ("lenses", examination.lenses, READING_SECONDS),
         ("runs", examination.runs, PATIENCE_SECONDS),
+        ("reconcile", examination.reconcile, PATIENCE_SECONDS),
         ("alerts", examination.alerts, PATIENCE_SECONDS),
         ("thresholds", examination.thresholds, READING_SECONDS),
         ("price", examination.price, READING_SECONDS),
@@ -767,6 +770,24 @@ class _Examination:
         else:
             noun = "free request" if last.source.kind == "simulated" else "billed request"
             yield Found("runs", "ok", f"{name}, finished, {several(last.billed_requests, noun)}")
+
+    def reconcile(self) -> Iterator[Found]:
+        """What the last reconciling found; nothing is asked."""
+        if missing := self._unreadable("reconcile"):
+            yield missing
+            return
+        found = last_proofs(self._store)
+        if not found:
+            says = "the totals were not proved yet: `farthing reconcile` holds them against the bill's own"
+            yield Found("reconcile", "not needed", says)
+        for one in found:
+            says = f"{one.at:%Y-%m-%d %H:%M} UTC, {one.period} against {SOURCES[one.against]}: {one.verdict}"
+            if one.equal:
+                yield Found("reconcile", "ok", says)
+            else:
+                again = "then run `farthing reconcile` again"
+                mend = f"run `{one.mend}`, {again}" if one.mend else "run `farthing reconcile` again: it names each day"
+                yield Found("reconcile", "warning", says, mend)
 
     def alerts(self) -> Iterator[Found]:
         """Alerts that nobody was sent: those that the next run sends, and those of a channel that is gone."""

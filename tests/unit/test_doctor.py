@@ -26,6 +26,7 @@ from farthing.cli.doctor import _plans, surroundings
 from farthing.doctor import Found, Software, Surroundings, examine, exit_code, settings_as_far_as_right
 from farthing.errors import CredentialsError, LedgerError
 from farthing.ledger.folder import FolderStore
+from farthing.ledger.proofs import Reconciled, keep
 from farthing.ledger.reports import Reports, encode_report, key_of, lens_prefix
 from farthing.ledger.runs import Runs
 from farthing.model import Alert, DailyReport, Delivery, Period, RunRecord, Scope, Source
@@ -140,6 +141,29 @@ def is_failed(found, *words, mend=""):
     return True
 
 
+# What reconciling found
+
+
+@pytest.mark.parametrize(
+    ("equal", "mend", "state", "told"),
+    [
+        (True, "", "ok", ""),
+        (False, "farthing collect", "warning", "run `farthing collect`, then run `farthing reconcile` again"),
+        (False, "", "warning", "run `farthing reconcile` again: it names each day"),
+    ],
+)
+def test_the_last_reconciling_is_told_and_not_repeated(place, tmp_path, equal, mend, state, told):
+    store = FolderStore(tmp_path / "ledger")
+    days = Period(ago(3), ago(1))
+    keep(
+        store,
+        Reconciled(against="cost-explorer", at=NOW, period=days, equal=equal, verdict="as it ended", mend=mend),
+    )
+    (found,) = [one for one in examine(place(store=store)) if one.check == "reconcile"]
+    assert (found.state, found.mend) == (state, told)
+    assert found.says == f"{NOW:%Y-%m-%d %H:%M} UTC, {days} against Cost Explorer: as it ended"
+
+
 # The whole
 
 
@@ -154,7 +178,7 @@ def test_a_healthy_set_up_has_no_failure_and_leaks_nothing(place, tmp_path):
     assert exit_code(found) == 0
     assert [one.check for one in found] == [
         "settings", "software", "ledger", "credentials", "clock", "partition", "role", "billing view",
-        "cost explorer", "slack", "sns", "days", "lenses", "runs", "alerts", "thresholds", "price",
+        "cost explorer", "slack", "sns", "days", "lenses", "runs", "reconcile", "alerts", "thresholds", "price",
     ]  # fmt: skip
     assert "plantedsecret" not in repr(found)
 
@@ -1011,7 +1035,7 @@ def test_a_ledger_that_cannot_be_opened_fails_where_it_is_needed(place):
 
     found = list(examine(place(opens=closed)))
     failed = {one.check for one in found if one.state == "failed"}
-    assert failed == {"ledger", "days", "lenses", "runs", "alerts", "thresholds", "price"}
+    assert failed == {"ledger", "days", "lenses", "runs", "reconcile", "alerts", "thresholds", "price"}
     assert next(one for one in found if one.check == "cost explorer").state == "ok"
 
 

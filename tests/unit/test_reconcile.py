@@ -16,6 +16,7 @@ from farthing import cli
 from farthing.app import App
 from farthing.errors import AccessError, AmountError, AnswerError, CurrencyError, RequestCapError
 from farthing.ledger.folder import FolderStore
+from farthing.ledger.proofs import last
 from farthing.ledger.reports import Reports, encode_report, key_of, lens_prefix
 from farthing.ledger.runs import Runs
 from farthing.ledger.totals import last_asked, lens_names, stored_days
@@ -583,10 +584,51 @@ def test_without_a_terminal_and_yes_nothing_is_asked(farthing, client, kept):
     assert out == ""
 
 
-def test_nothing_is_written(farthing, client, kept, home):
+def test_nothing_is_written_but_the_result(farthing, client, kept, home):
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     farthing(*PERIOD, "--yes")
-    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+    after = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    assert [path.relative_to(home).as_posix() for path in after.keys() - before.keys()] == [
+        "state/reconciled/cost-explorer.json"
+    ]
+    assert before.items() <= after.items()
+
+
+def test_the_last_result_is_kept_without_asking_again(farthing, client, kept, home):
+    store = FolderStore(home)
+    assert last(store) == []
+    farthing(*PERIOD, "--yes")
+    (found,) = last(store)
+    assert (found.against, found.equal, found.period, found.unequal, found.mend) == (
+        "cost-explorer",
+        True,
+        Period(ago(2), TODAY),
+        (),
+        "",
+    )
+    assert found.verdict.startswith("equal to the last decimal: 2 days")
+    path = kept / f"{ago(2)}.json"
+    path.write_text(path.read_text().replace('"11.5000000001"', '"11.5000000002"'))
+    farthing(*PERIOD, "--yes")
+    (found,) = last(store)
+    assert not found.equal
+    assert [(one.day, one.state) for one in found.unequal] == [(ago(2), "differs")]
+    assert found.mend == "farthing collect"
+    assert found.verdict.startswith("not equal: 1 day differs")
+
+
+def test_a_result_that_cannot_be_kept_or_read_spoils_no_proof(farthing, client, kept, home, capsys):
+    place = home / "state" / "reconciled"
+    place.parent.mkdir()
+    place.write_text("")  # a file where the folder should be
+    code, out, _ = farthing(*PERIOD, "--yes")
+    assert code == 0
+    assert "equal to the last decimal" in out
+    place.unlink()
+    place.mkdir()
+    (place / "exports.json").write_text("{")
+    assert last(FolderStore(home)) == []
+    assert "reconcile again" in capsys.readouterr().err
 
 
 def test_a_tampered_a_broken_and_a_missing_day_are_told_apart(farthing, client, kept):

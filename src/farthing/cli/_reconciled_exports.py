@@ -1,7 +1,7 @@
 """`farthing reconcile --exports`: daily reports and billing exports of the same days."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +10,7 @@ from farthing.cli._tables import cents, console, table
 from farthing.errors import UsageError
 from farthing.exported import export_slices
 from farthing.jsontext import builtins, pretty
+from farthing.ledger.proofs import Reconciled, Unequal, keep
 from farthing.ledger.reports import PREFIX
 from farthing.model import BILLED_COST, EFFECTIVE_COST, Period
 from farthing.query.differences import TOLERANCE, DayDifference, differences, total
@@ -45,6 +46,7 @@ def compare_exports(app: "App", days: Period, *, as_json: bool) -> int:
             "(`farthing import PATH`), or name another --period"
         )
     wrong = [one for one in found if one.why and one.day not in incomplete and abs(one.difference) >= TOLERANCE]
+    keep(app.store, _kept(found, wrong, days, reports.currency or "", app.now))
     if as_json:
         document = {
             "period": {"start": str(days.start), "end": str(days.end)},
@@ -70,8 +72,29 @@ def _print(found: Sequence[DayDifference], currency: str) -> None:
     rows = [[str(one.day), one.why or "equal", *map(cents, (one.report, one.export, one.difference))] for one in billed]
     unit = f" ({currency})"
     out.print(table(["Day", "Why", f"Reports{unit}", f"Exports{unit}", f"Difference{unit}"], 2, rows))
+    out.print(_verdict(found, currency))
+
+
+def _verdict(found: Sequence[DayDifference], currency: str) -> str:
+    """All in one sentence."""
+    billed = [one for one in found if one.metric == BILLED_COST]
     differing = sum(bool(one.difference) for one in billed)
-    out.print(
+    return (
         f"{several(len(billed), 'day')} in both, {differing} with a difference; billed cost of the exports is "
         f"{signed(total(found, BILLED_COST))} {currency} against the daily reports"
+    )
+
+
+def _kept(
+    found: Sequence[DayDifference], wrong: Sequence[DayDifference], days: Period, currency: str, now: datetime
+) -> Reconciled:
+    """What is kept of it."""
+    unequal = {one.day: Unequal(one.day, "differs", one.why) for one in sorted(wrong, key=lambda one: one.day)}
+    return Reconciled(
+        against="exports",
+        at=now,
+        period=days,
+        equal=not wrong,
+        verdict=_verdict(found, currency),
+        unequal=tuple(reversed(unequal.values())),
     )

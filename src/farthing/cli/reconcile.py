@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from farthing.cli._context import current_app
 from farthing.errors import CorruptError, FarthingError, LedgerError, UsageError
 from farthing.jsontext import pretty
+from farthing.ledger.proofs import Reconciled, Unequal, keep
 from farthing.ledger.reports import Reports, require_same_source
 from farthing.ledger.runs import Runs
 from farthing.ledger.totals import lens_names, stored_days
@@ -44,7 +46,8 @@ def command(period: str | None, start: str | None, end: str | None, exports: boo
 
     Asks for ungrouped totals, then for what they consist of, by record type. With FARTHING_SCOPE also for the record
     types of the whole bill, so that everything that the scope leaves out is listed. Each page is a billed request
-    ($0.01). Nothing is written. Ends with 1 if anything differs.
+    ($0.01). Nothing that was collected is changed; the result is kept for the dashboard and doctor. Ends with 1 if
+    anything differs.
 
     With --exports each day that daily reports and imported billing exports both cover is compared, free of charge; ends
     with 1 if a day that is complete in both differs by a cent or more.
@@ -79,12 +82,31 @@ def command(period: str | None, start: str | None, end: str | None, exports: boo
         collected=_reached(plan),
         lenses_collected=lenses_collected,
     )
+    keep(app.store, _kept(proof, source, app.now))
     not_kept = [name for name in lens_names(app.store) if name not in place.lenses]
     if as_json:
         click.echo(pretty(_document(proof, source, not_kept)))
     else:
         _print(proof, source, not_kept)
     return 0 if proof.equal else 1
+
+
+def _kept(proof: Proof, source: TotalsSource, now: datetime) -> Reconciled:
+    """What is kept of it."""
+    differ = [day for day in proof.days if day.state != "equal"]
+    differ += [one for one in proof.lenses if one.state != "rounding"]
+    newest = sorted(differ, key=lambda one: (one.day, one.lens), reverse=True)
+    return Reconciled(
+        against="simulated" if source.source.kind == "simulated" else "cost-explorer",
+        at=now,
+        period=proof.period,
+        equal=proof.equal,
+        verdict=_verdict(proof),
+        unequal=tuple(
+            Unequal(one.day, (f"lens {one.lens}: " if one.lens else "") + _named(one.state), one.why) for one in newest
+        ),
+        mend=command_for_all((*proof.days, *proof.lenses)),
+    )
 
 
 def _source(app: "App") -> TotalsSource:

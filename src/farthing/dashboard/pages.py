@@ -15,7 +15,7 @@ from farthing.dashboard.incidents import Looked, looked
 from farthing.dashboard.reading import Reading
 from farthing.dashboard.views import cube as cubes
 from farthing.dashboard.views.budgets import BudgetsPage, budgets_page
-from farthing.dashboard.views.data import DataPage, billed, data_page
+from farthing.dashboard.views.data import DataPage, ProofTold, UnequalTold, billed, data_page
 from farthing.dashboard.views.incidents import IncidentsPage, incidents_page
 from farthing.dashboard.views.incidents import question as incidents_question
 from farthing.dashboard.views.overview import Overview, overview, questions
@@ -23,6 +23,7 @@ from farthing.explaining import document_of, sides_of
 from farthing.exported import export_slices
 from farthing.forecasting import forecast
 from farthing.judging.deciding import record
+from farthing.ledger.proofs import SOURCES, Reconciled
 from farthing.ledger.reports import lens_prefix
 from farthing.model import BILLED_COST, EFFECTIVE_COST, Estimate, Period
 from farthing.query.model import METRICS, Filter, Query, label_of
@@ -128,7 +129,7 @@ class Pages:
                 )
                 for one in self.reading.outlines()
             )
-            return data_page(days, self.reading.runs(), app.now)
+            return data_page(days, self.reading.runs(), app.now, list(map(_proof, self.reading.proofs())))
 
         return self.reading.kept("data page", read)
 
@@ -308,6 +309,12 @@ class Pages:
             return BASE_COLUMNS if self.cells(self.base_period(), BASE_COLUMNS) <= MOST_CELLS else BASE_COLUMNS[:1]
 
         return self.reading.kept("base columns", read)
+
+
+def _proof(found: Reconciled) -> ProofTold:
+    unequal = tuple(UnequalTold(one.day, one.state, one.why) for one in found.unequal)
+    against = SOURCES[found.against]
+    return ProofTold(against, found.at, found.period, found.equal, found.verdict, unequal, found.mend)
 
 
 _EPOCH = date(1970, 1, 1)

@@ -17,6 +17,8 @@ from farthing.app import App
 from farthing.asking import Question, open_engine
 from farthing.exported import exports_of
 from farthing.ledger.derived import Derived
+from farthing.ledger.proofs import PREFIX as PROOFS
+from farthing.ledger.proofs import Reconciled, last
 from farthing.ledger.reports import PREFIX, Outline, Reports
 from farthing.ledger.runs import Runs
 from farthing.model import Period, RunRecord
@@ -32,6 +34,7 @@ LOOKED_AT = (
     "cost_data/alerts/",
     "cost_data/runs/",
     "cost_data/events/",
+    PROOFS,
 )
 """What a page may show: the state of the ledger is that of these."""
 
@@ -230,6 +233,10 @@ class Reading:
             return tuple(found)
 
         return self.kept("runs", read)
+
+    def proofs(self) -> tuple[Reconciled, ...]:
+        """What reconciling found last, the newest first."""
+        return self.kept("proofs", lambda: tuple(last(self.app.store)))
 
     def days(self) -> Sequence[date]:
         """The days that have a daily report, oldest first."""

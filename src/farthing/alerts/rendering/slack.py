@@ -79,7 +79,9 @@ def slack_message(alerts: Sequence[Alert], environment: str, dashboard: str = ""
         blocks.append(_section([ACT, *(f"`{_escaped(action)}`" for action in actions(newest))]))
     notes = [f"Environment: {environment}", credits_note(newest), usual_note(newest), includes(newest)]
     blocks.append({"type": "context", "elements": [_markdown(_escaped(note), FIELD_LIMIT) for note in notes if note]})
-    return SlackMessage(_escaped(clipped(plain_text(alerts, environment, dashboard).splitlines(), TEXT_LIMIT)), tuple(blocks))
+    return SlackMessage(
+        _escaped(clipped(plain_text(alerts, environment, dashboard).splitlines(), TEXT_LIMIT)), tuple(blocks)
+    )
 
 
 def _fields(alert: Alert) -> Mapping[str, Any]:

@@ -64,6 +64,26 @@ class Mend(msgspec.Struct, frozen=True):
     command: str
 
 
+class UnequalTold(msgspec.Struct, frozen=True):
+    """A day that a reconciling found not to be equal: in what way, and why that may be."""
+
+    day: date
+    state: str
+    why: str
+
+
+class ProofTold(msgspec.Struct, frozen=True):
+    """What was found when the ledger was last held against a source; ``mend`` brings it up to date."""
+
+    against: str
+    at: datetime
+    period: Period
+    equal: bool
+    verdict: str
+    unequal: tuple[UnequalTold, ...]
+    mend: str
+
+
 class DataPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the Data page shows. ``billed_requests`` and ``cost`` are of the runs of the last 30 days."""
 
@@ -77,12 +97,14 @@ class DataPage(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal
     simulated: bool
     last_run: RunTold | None
+    proofs: tuple[ProofTold, ...]
 
 
 def data_page(
     days: Iterable[tuple[date, str, bool, datetime, Sequence[Decimal]]],
     runs: Sequence[RunRecord],
     now: datetime,
+    proofs: Sequence[ProofTold] = (),
 ) -> DataPage:
     """Puts the page together.
 
@@ -91,6 +113,7 @@ def data_page(
             the first that was seen first.
         runs: the newest first.
         now: UTC.
+        proofs: the newest first.
     """
     told: dict[date, DayTold] = {}
     currency = None
@@ -119,6 +142,7 @@ def data_page(
         cost=ZERO if simulated else EXACT.multiply(REQUEST_PRICE, Decimal(requests)),
         simulated=simulated,
         last_run=shown[0] if shown else None,
+        proofs=tuple(proofs),
     )
 
 

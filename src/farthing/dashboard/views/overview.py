@@ -28,7 +28,7 @@ LEAST_MOVE = Decimal("0.01")
 
 
 MonthState = Literal["running", "over", "cut short"]
-"""The newest day's month: it goes on; it is over and known to its last day; it is over and its last days are not known."""
+"""The newest day's month goes on; is over and known to its last day; is over and its last days are not known."""
 
 
 class Figure(msgspec.Struct, frozen=True):
