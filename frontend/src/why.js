@@ -1,7 +1,7 @@
 // Why: what led from one period's cost to another's, as a waterfall whose bars add up to the cent.
 
 import * as days from "./days.js";
-import { announce, download, h } from "./dom.js";
+import { announce, download, h, json } from "./dom.js";
 import { ask } from "./source.js";
 import { choose, fields } from "./controls.js";
 import { crumbs } from "./crumbs.js";
@@ -83,7 +83,11 @@ export class Why extends View {
     const query = new URLSearchParams({ period: rangeText(now.after), against: rangeText(now.before), by: now.by, metric: now.metric });
     if (now.equalise) query.set("equalise", now.equalise);
     whereOf(now.filters).forEach((term) => query.append("where", term));
-    const told = await ask(`/api/v1/explain?${query}`, signal);
+    return this.worded(now, await ask(`/api/v1/explain?${query}`, signal));
+  }
+
+  // An answer of the server, with names.
+  worded(now, told) {
     const dim = this.source.cube.dims[dimOf(this.source.cube, now.by)];
     const called = (value) => {
       const place = dim ? dim.values.indexOf(value) : -1;
@@ -94,7 +98,20 @@ export class Why extends View {
     return { ...amounts(told), currency: told.currency || "", notes: told.notes, drivers: told.drivers.map((one) => ({ ...amounts(one), value: one[now.by], ...called(one[now.by]) })) };
   }
 
+  // A copy has no server: what it begins with was asked when it was made, all else comes from the page's own figures.
   async own(now) {
+    const ahead = json("why-told") || [];
+    const [after, before] = [rangeText(now.after), rangeText(now.before)];
+    const range = (told) => `${told.start}..${told.end}`;
+    const found = ahead.find((one) => one.by === now.by && one.metric === now.metric && range(one.period) === after && range(one.against) === before);
+    if (found && !now.filters.length) return this.worded(now, found);
+    const told = await this.counted(now);
+    const quantities = ahead.some((one) => ["price", "volume", "mix"].some((name) => name in one.effects));
+    const parts = quantities ? `price, volume and mix are told for ${days.spanText(...span(range(ahead[0].period), 0))} against the period before it; for other comparisons` : "to take out the number of days or weekdays";
+    return { ...told, apart: !quantities, notes: [...told.notes, `This is a copy of the dashboard: ${parts} look at the live one (farthing dashboard).`] };
+  }
+
+  async counted(now) {
     const [from, to] = [Math.min(now.after[0], now.before[0]), Math.max(now.after[1], now.before[1])];
     const cube = await this.source.cubeFor({ metric: now.metric, by: now.by, filters: now.filters, from, to });
     return fromCube(cube, now);
@@ -109,7 +126,7 @@ export class Why extends View {
     crumbs(this.find("crumbs"), this.source.cube, now.filters, (changes) => this.set(changes));
     this.table();
     const effects = Object.entries(told.effects || {}).filter(([, amount]) => amount);
-    const notes = [...told.notes, ...(effects.length ? [`In all: ${effects.map(([name, amount]) => `${name} ${cents(amount, true)} (${MEANINGS[name]})`).join(", ")}.`] : [])];
+    const notes = [...told.notes, ...(effects.length ? [`In all: ${effects.map(([name, amount]) => `${name} ${cents(amount, true)} (${name === "change" && told.apart === false ? "not told apart in this copy" : MEANINGS[name]})`).join(", ")}.`] : [])];
     this.find("notes").replaceChildren(...notes.map((text) => h("li", {}, text)));
     const params = new URLSearchParams({ period: rangeText(now.after), compare: rangeText(now.before), by: now.by, metric: now.metric });
     putFilters(params, now.filters);

@@ -19,6 +19,8 @@ from farthing.dashboard.views.data import DataPage, ProofTold, UnequalTold, bill
 from farthing.dashboard.views.incidents import IncidentsPage, incidents_page
 from farthing.dashboard.views.incidents import question as incidents_question
 from farthing.dashboard.views.overview import Overview, overview, questions
+from farthing.dashboard.views.why import beginning
+from farthing.errors import UsageError
 from farthing.explaining import document_of, sides_of
 from farthing.exported import export_slices
 from farthing.forecasting import forecast
@@ -214,6 +216,21 @@ class Pages:
         sides, currency, notes = sides_of(self.reading.app, before, after, columns, filters, metric, equalise)
         told = document_of(explain(*sides, equalise=equalise), before, after, columns, metric, currency)
         return {**told, "notes": notes}
+
+    def explained_ahead(self) -> tuple[dict[str, Any], ...]:
+        """What a copy of the page Why tells as the live one does: what it begins with, by column and metric."""
+        compared = beginning(self.reading.app.today, self.base_period())
+        if compared is None:
+            return ()
+        metrics = [name for name in BASE_METRICS if name in self.metrics()]
+        try:
+            return tuple(
+                {**self.explained(*compared, (column,), (), metric, None), "by": column}
+                for column in self.base_columns()
+                for metric in metrics
+            )
+        except UsageError:  # it lies in a gap: the page says that of every comparison that does
+            return ()
 
     def told(self, name: str, *, whole: bool = True) -> Mapping[str, Any]:
         """The data of a page, as its template wants it.

@@ -55,7 +55,7 @@ def site(pages: Pages) -> dict[str, bytes]:
     assets = {name: name.replace("app.", f"app.{_hash(asset(name))}.", 1) for name in TYPES}
     files |= {file: asset(name) for name, file in assets.items()}
     frame = pages.frame(href=_file, asset=assets.__getitem__, source={**source, "files": named})
-    return files | {_file(name): render(name, frame, pages.told(name)).encode() for name in LABELS}
+    return files | {_file(name): render(name, frame, _told(pages, name)).encode() for name in LABELS}
 
 
 def write_single(pages: Pages, path: Path) -> Path:
@@ -99,8 +99,13 @@ def single(pages: Pages, cube: Cube, shown: Sequence[str], more: Mapping[str, An
     frame = pages.frame(href=lambda name: f"#{name}", asset=_inline, source=source, single=True, shown=shown)
     told: dict[str, Any] = {}
     for name in shown:
-        told |= pages.told(name)
+        told |= _told(pages, name)
     return render_single(shown, frame, told, cube)
+
+
+def _told(pages: Pages, name: str) -> dict[str, Any]:
+    """The data of a page, with what a live one would ask the server."""
+    return {**pages.told(name), **({"why": pages.explained_ahead()} if name == "why" else {})}
 
 
 def _inline(name: str) -> str:
