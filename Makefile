@@ -37,7 +37,7 @@ integration: $(VENV)/.dev $(TOOLS)/.tools $(FOCUS)/.focus  ## the zip deployed b
 engines: $(ENGINES)/.engines  ## the contract of engines on Spark: a session, a standalone cluster, Connect; needs Java 17
 	$(ENGINES)/bin/python -m pytest -m engines -p no:xdist tests/engines $(ARGS)
 
-browser: $(BROWSER)/.browser $(ASSETS) $(AXE)  ## every page in Chromium: both themes, three widths, axe, numbers against the command line
+browser: $(BROWSER)/.browser $(TOOLS)/.tools $(ASSETS) $(AXE)  ## every page in Chromium: both themes, three widths, axe, numbers against the command line
 	$(BROWSER)/bin/python tools/chromium.py
 	$(BROWSER)/bin/python -m pytest -m browser -p no:xdist tests/browser $(ARGS)
 

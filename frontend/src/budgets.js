@@ -30,7 +30,7 @@ function draw(element, told) {
     if (forecast && last < length - 1) {
       const low = ahead(forecast.lo80), high = ahead(forecast.hi80);
       series.push(line("low", low, { width: 0, color: css("--accent") }, { stack: "band", silent: true }));
-      series.push(line("80 of 100 cases", high.map((value, place) => (value === null ? null : value - low[place])), { width: 0, color: css("--accent") }, { stack: "band", areaStyle: { opacity: 0.2 }, silent: true }));
+      series.push(line("8 of 10 cases", high.map((value, place) => (value === null ? null : value - low[place])), { width: 0, color: css("--accent") }, { stack: "band", areaStyle: { opacity: 0.2 }, silent: true }));
       series.push(line("forecast", ahead(forecast.mean), { width: 1.75, type: "dotted", color: css("--accent") }));
     }
     return { grid: { left: 8, right: 16, top: 34, bottom: 4, containLabel: true }, xAxis: { ...categoryAxis(labels), boundaryGap: false }, yAxis: valueAxis(told.currency), tooltip: tooltip((points) => tip(points[0]?.dataIndex ?? 0)), series };

@@ -145,15 +145,15 @@ export class Explorer extends View {
     const texts = [];
     if (!found.groups.length) texts.push("Nothing matches: widen the period or remove a filter.");
     if (missing) texts.push(`${missing} of ${now.to - now.from} days are not in the ledger; the page Data says how to bring them.`);
-    if (provisional) texts.push(`Hatched: ${provisional} ${provisional === 1 ? "day is" : "days are"} provisional, AWS may still add to ${provisional === 1 ? "it" : "them"}.`);
+    if (provisional && found.groups.length) texts.push(`Hatched: ${provisional} ${provisional === 1 ? "day is" : "days are"} provisional, AWS may still add to ${provisional === 1 ? "it" : "them"}.`);
     if (Object.keys(cube.sources).length > 1) texts.push("Figures come from daily reports and from billing exports, which differ a little.");
     this.find("notes").replaceChildren(...texts.map((text) => h("li", {}, text)));
   }
 
   draw() {
     const area = this.find("chart");
-    const { now } = this.told;
-    area.hidden = now.chart === "none";
+    const { now, found } = this.told;
+    area.hidden = now.chart === "none" || !found.groups.length;
     this.find("png").disabled = area.hidden;
     if (area.hidden) return;
     this.chart = this.chart || new Chart(area);

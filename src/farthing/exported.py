@@ -67,6 +67,48 @@ def exported_days(app: App) -> Period | None:
     return Period(min(one.first_day for one in slices), max(one.last_day for one in slices) + timedelta(days=1))
 
 
+KEYS_SEEN = 200_000
+"""Charges of each file that :func:`made_up_columns` looks at: what is used at all is in these."""
+
+KEYS_SHOWN = 20
+"""Tag keys and cost categories that it names, of each the ones on most charges."""
+
+
+def made_up_columns(app: App) -> tuple[str, ...]:
+    """A column for each tag key and cost category of the newest bills, those on the most charges first.
+
+    Only DuckDB is asked: another engine may be billed for what it reads.
+    """
+    exports = exports_of(app)
+    slices = exports.slices() if app.settings.engine == "duckdb" else ()
+    newest = max((one.period for one in slices), default=None)
+    found: dict[str, int] = {}
+    for one in slices:
+        if one.period == newest and one.files:
+            for kind in ("Tags", "x_CostCategories"):
+                if kind in one.columns:
+                    for name, count in _keys(exports.paths(one)[0], kind):
+                        found[name] = found.get(name, 0) + count
+    order = sorted(found, key=lambda name: (-found[name], name))
+    return tuple(name for kind in ("Tags/", "x_CostCategories/") for name in order if name.startswith(kind))[
+        : 2 * KEYS_SHOWN
+    ]
+
+
+def _keys(file: str | Path, kind: str) -> list[tuple[str, int]]:
+    """The columns that a file's map makes, and on how many of the charges that are looked at each has a value."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f'SELECT key, count(*) FROM (SELECT unnest(map_keys("{kind}")) AS key FROM '  # noqa: S608 - one of two names
+            f'(SELECT "{kind}" FROM read_parquet(?) LIMIT {KEYS_SEEN})) GROUP BY key ORDER BY ALL',
+            [str(file)],
+        ).fetchall()
+    most = sorted(rows, key=lambda row: (-row[1], row[0]))[:KEYS_SHOWN]
+    return [(f"{kind}/{key}", count) for key, count in most if key]
+
+
 def rejects_folder(app: App) -> Path:
     """Where rows that an import cannot read are kept: beside a local ledger, else in the user's cache."""
     root = getattr(app.store, "root", None)

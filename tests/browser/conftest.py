@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tools.chromium import find, flags
 
-from tests.browser.ledgers import MADE
+from tests.browser.ledgers import MADE, ODD
 
 # schemathesis is in the environment of `make browser` alone; `make test` leaves out all that is here anyway.
 collect_ignore = [] if find_spec("schemathesis") else ["test_api.py"]
@@ -46,14 +46,16 @@ def pytest_collection_modifyitems(items):
 class Farthing:
     """The command line over one ledger."""
 
-    def __init__(self, home):
+    def __init__(self, home, **environment):
         self.home = home
-        self.environment = {**os.environ, "FARTHING_HOME": str(home), "FARTHING_TODAY": TODAY, "COLUMNS": "100"}
+        own = {"FARTHING_HOME": str(home), "FARTHING_TODAY": TODAY, "COLUMNS": "100"}
+        self.environment = {**os.environ, **own, **environment}
 
-    def run(self, *arguments):
+    def run(self, *arguments, code=0, **environment):
         command = [sys.executable, "-m", "farthing", *map(str, arguments)]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        known = {**self.environment, **environment}
+        done = subprocess.run(command, env=known, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
         return done.stdout
 
     def json(self, *arguments):
@@ -88,14 +90,14 @@ def live(farthing):
 
 @pytest.fixture(scope="session")
 def ledger(tmp_path_factory):
-    """The command line over a ledger of `ledgers.MADE`, made when first asked for, and where it is served."""
+    """The command line over a ledger of `ledgers.MADE` or `ledgers.ODD`, made when first asked for, and where it is served."""
     made = {}
     with contextlib.ExitStack() as stack:
 
         def get(name):
             if name not in made:
                 over = Farthing(tmp_path_factory.mktemp(name.replace(" ", "-")) / "home")
-                MADE[name](over)
+                (MADE | ODD)[name](over)
                 made[name] = over, stack.enter_context(over.served())
             return made[name]
 

@@ -57,4 +57,56 @@ def long_ago(farthing):
     written(farthing, {day: {(EC2, "111122223333"): str(count)} for count, day in enumerate(days, 1)})
 
 
+HEAD = (
+    "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingAccountId,BillingCurrency,BillingPeriodStart,"
+    "BillingPeriodEnd,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ProviderName,RegionId,ResourceId,ServiceName,"
+    "SkuId,SubAccountId,SubAccountName,PricingQuantity,PricingUnit,Tags"
+)
+
+
+def exported(farthing, months):
+    """Billing exports alone, as `farthing import` takes them.
+
+    Args:
+        farthing: over the ledger.
+        months: for each month's first day its number of days, the price of an hour and the hours of a day.
+    """
+    for first, (days, price, hours) in months.items():
+        after = (first + timedelta(days=32)).replace(day=1)
+        lines = [HEAD]
+        for count in range(days):
+            day = first + timedelta(days=count)
+            for resource, region, team, share in (
+                ("i-0a", "eu-central-1", "core", 2),
+                ("i-0b", "us-east-1", "web", 1),
+                ("i-0c", "us-east-1", "", 1),
+            ):
+                cost = Decimal(price) * hours * share
+                tags = f'"{{""team"": ""{team}""}}"' if team else "{}"
+                lines.append(
+                    f"{cost},{cost},{cost},{cost},123456789012,USD,{first}T00:00:00Z,{after}T00:00:00Z,Usage,"
+                    f"{day}T00:00:00Z,{day + timedelta(days=1)}T00:00:00Z,AWS,{region},{resource},{EC2},SKU1,"
+                    f"111122223333,prod,{hours * share},Hrs,{tags}"
+                )
+        file = farthing.home.parent / f"{first}.csv"
+        file.write_text("\n".join(lines) + "\n")
+        farthing.run("import", file)
+
+
+def exports(farthing):
+    """Three months, in which price and hours changed; nothing was ever asked of Cost Explorer."""
+    exported(
+        farthing,
+        {date(2026, 9, 1): (30, "0.10", 24), date(2026, 10, 1): (31, "0.12", 20), date(2026, 11, 1): (27, "0.12", 20)},
+    )
+
+
+def left(farthing):
+    """Two months of two years ago, the newer one not to its end, by an import alone."""
+    exported(farthing, {date(2024, 8, 1): (31, "0.10", 24), date(2024, 9, 1): (16, "0.12", 24)})
+
+
+ODD = {"exports": exports, "left": left}
+"""What only some pages are looked at over."""
+
 MADE = {"medium": medium, "credits": credits_larger_than_the_bill, "gaps": gaps, "one day": one_day}

@@ -18,8 +18,11 @@ from typing import Any
 
 import pytest
 
-TOOLS = Path(sys.prefix) / "tools" / "bin"
-"""An environment of their own within this one: one of them pins its botocore."""
+TOOLS = next(
+    (home / "tools" / "bin" for home in (Path(sys.prefix), Path(sys.prefix).parent) if (home / "tools").is_dir()),
+    Path(sys.prefix) / "tools" / "bin",
+)
+"""An environment of their own within this one, or beside it: one of them pins its botocore."""
 
 START_SECONDS = 30
 END_SECONDS = 10

@@ -22,7 +22,7 @@ from farthing.dashboard.views.overview import Overview, overview, questions
 from farthing.dashboard.views.why import beginning
 from farthing.errors import UsageError
 from farthing.explaining import document_of, sides_of
-from farthing.exported import export_slices
+from farthing.exported import export_slices, made_up_columns
 from farthing.forecasting import forecast
 from farthing.judging.deciding import record
 from farthing.ledger.proofs import SOURCES, Reconciled
@@ -131,9 +131,15 @@ class Pages:
                 )
                 for one in self.reading.outlines()
             )
-            return data_page(days, self.reading.runs(), app.now, list(map(_proof, self.reading.proofs())))
+            proofs = list(map(_proof, self.reading.proofs()))
+            return data_page(days, self.reading.runs(), app.now, proofs, self._exported())
 
         return self.reading.kept("data page", read)
+
+    def _exported(self) -> set[date]:
+        """The days of imported bills, as their catalog tells them: no charge is read for that."""
+        slices = export_slices(self.reading.app, self.reading.everything(), local=False)
+        return {day for one in slices for day in one.days}
 
     def overview(self) -> Overview | None:
         """The Overview; None on an empty ledger."""
@@ -309,7 +315,8 @@ class Pages:
         told = [name for name in FURTHER if any(one.has(name) for one in slices)]
         lenses = [parse_lens(name) for name in app.settings.lenses]
         kept = sorted({lens.column for lens in lenses if any(app.store.keys(lens_prefix(lens.name)))})
-        return tuple(dict.fromkeys([*told, *kept]))
+        made_up = self.reading.kept("made-up columns", lambda: made_up_columns(app))
+        return tuple(dict.fromkeys([*told, *made_up, *kept]))
 
     def cells(self, period: Period, columns: Sequence[str], filters: Sequence[Filter] = ()) -> int:
         """About how many cells the cube of these columns has, told by the period's last days."""

@@ -11,12 +11,13 @@ import msgspec
 from farthing.model import BILLED_COST, EXACT, ZERO, Period, RunRecord, exact_difference, is_filling, percent_of
 from farthing.query.sources import ranges
 
-DayState = Literal["settled", "open", "provisional", "missing"]
+DayState = Literal["settled", "open", "provisional", "imported", "missing"]
 
 MEANINGS: Mapping[DayState, str] = {
     "settled": "AWS has closed it",
     "open": "complete; AWS still marks the month as estimated",
     "provisional": "still filling up: younger than 48 hours",
+    "imported": "from a billing export",
     "missing": "not in the ledger",
 }
 
@@ -105,6 +106,7 @@ def data_page(
     runs: Sequence[RunRecord],
     now: datetime,
     proofs: Sequence[ProofTold] = (),
+    exported: Iterable[date] = (),
 ) -> DataPage:
     """Puts the page together.
 
@@ -114,15 +116,21 @@ def data_page(
         runs: the newest first.
         now: UTC.
         proofs: the newest first.
+        exported: the days of imported bills.
     """
     told: dict[date, DayTold] = {}
     currency = None
     for day, unit, estimated, seen_at, totals in days:
         currency = unit
         told[day] = _told(day, estimated, seen_at, totals, now)
+    # An import is done when somebody does it: only where runs collect, days up to today are missed.
+    collected = bool(told)
+    for day in exported:
+        told.setdefault(day, DayTold(day, "imported"))
     all_days: list[DayTold] = []
     if told:
-        whole = Period(min(told), max(max(told) + timedelta(days=1), now.date()))
+        newest = max(told) + timedelta(days=1)
+        whole = Period(min(told), max(newest, now.date()) if collected else newest)
         all_days = [told.get(day, DayTold(day, "missing")) for day in whole]
     shown = tuple(map(_run, runs))
     since = now - timedelta(days=30)
