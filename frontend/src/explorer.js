@@ -140,7 +140,8 @@ export class Explorer extends View {
   notes() {
     const { cube, now, found } = this.told;
     const within = (set) => [...set].filter((day) => cube.start + day >= now.from && cube.start + day < now.to).length;
-    const missing = within(cube.missing) + Math.max(0, Math.min(cube.start, now.to) - now.from);
+    const before = Math.max(0, Math.min(cube.start, now.to) - now.from), after = Math.max(0, Math.min(now.to, cube.today) - Math.max(cube.end, now.from));
+    const missing = within(cube.missing) + before + after;
     const provisional = within(cube.provisional);
     const texts = [];
     if (!found.groups.length) texts.push("Nothing matches: widen the period or remove a filter.");

@@ -102,8 +102,11 @@ def exports(farthing):
 
 
 def left(farthing):
-    """Two months of two years ago, the newer one not to its end, by an import alone."""
-    exported(farthing, {date(2024, 8, 1): (31, "0.10", 24), date(2024, 9, 1): (16, "0.12", 24)})
+    """Three months of two years ago, the newest one not to its end, by an import alone."""
+    exported(
+        farthing,
+        {date(2024, 7, 1): (31, "0.10", 24), date(2024, 8, 1): (31, "0.11", 24), date(2024, 9, 1): (16, "0.12", 24)},
+    )
 
 
 ODD = {"exports": exports, "left": left}
