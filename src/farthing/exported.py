@@ -90,9 +90,8 @@ def made_up_columns(app: App) -> tuple[str, ...]:
                     for name, count in _keys(exports.paths(one)[0], kind):
                         found[name] = found.get(name, 0) + count
     order = sorted(found, key=lambda name: (-found[name], name))
-    return tuple(name for kind in ("Tags/", "x_CostCategories/") for name in order if name.startswith(kind))[
-        : 2 * KEYS_SHOWN
-    ]
+    of_kind = [[name for name in order if name.startswith(kind)] for kind in ("Tags/", "x_CostCategories/")]
+    return tuple(name for names in of_kind for name in names[:KEYS_SHOWN])
 
 
 def _keys(file: str | Path, kind: str) -> list[tuple[str, int]]:

@@ -98,7 +98,9 @@ def test_a_day_that_comes_in_is_offered_and_shown(opened, bucket, served):
     assert page.locator("[data-part=total]").inner_text() == before, "it must not move by itself"
     assert violations(page) == []
     offer.get_by_role("button").click()
-    page.wait_for_function("(before) => document.querySelector('[data-part=total]')?.textContent !== before", arg=before)
+    page.wait_for_function(
+        "(before) => document.querySelector('[data-part=total]')?.textContent !== before", arg=before
+    )
     ready(page)
     told = bucket.json("report", "--period", "7d")["totals"]["BilledCost"]
     assert shown(page.locator("[data-part=total]").inner_text()) == cents(told)

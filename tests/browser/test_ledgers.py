@@ -231,6 +231,8 @@ def test_from_an_alerts_link_to_the_cause_and_a_mute_by_the_keyboard(opened, led
     assert violations(page) == []
     (kept,) = (farthing.home / "cost_data" / "events").rglob("decision-*.json")
     assert json.loads(kept.read_text())["by"] == "Ada"
+    (told,) = [one for one in farthing.json("anomalies", "--all") if one["incident"] == id_]
+    assert (told["state"], told["decided"]["by"], told["decided"]["until"]) == ("muted", "Ada", "2026-12-24")
     box.locator("tbody th a").first.click()
     page.wait_for_url("**/explorer#**")
     ready(page)

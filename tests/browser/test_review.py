@@ -50,8 +50,11 @@ def test_every_tab_is_in_sight_on_a_phone(opened, ledger):
     page = opened(url, width=390)
     for name in PAGES:
         go(page, url + path_of(name))
-        assert page.evaluate("document.querySelector('nav ul').scrollWidth - document.querySelector('nav ul').clientWidth") <= 0
-        assert not {text for text in page.evaluate(CUT)} & {"Overview", "Data"}, name  # fmt: skip
+        assert (
+            page.evaluate("document.querySelector('nav ul').scrollWidth - document.querySelector('nav ul').clientWidth")
+            <= 0
+        )
+        assert not set(page.evaluate(CUT)) & {"Overview", "Data"}, name  # fmt: skip
 
 
 def test_where_tabs_have_no_room_the_current_one_is_in_sight(opened, live, single):

@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from farthing.dashboard.rendering import typeset
 from farthing.dashboard.views.budgets import budgets_page
 from farthing.dashboard.views.data import data_page
 from farthing.dashboard.views.overview import MOVED_DAYS, overview, questions
+from farthing.dashboard.views.why import beginning
 from farthing.model import Estimate, Period, RunRecord, Source
 from farthing.query.model import Day, Row, result
 from farthing.signals.budgets import Budget, DaySpend, evaluate
@@ -178,3 +180,71 @@ def test_a_forecast_above_the_budget_warns():
     above = Estimate(Decimal(120), Decimal(90), Decimal(150), Decimal(80), Decimal(160))
     (one,) = budget("2", forecast=lambda period: above).budgets
     assert (one.state, one.level, one.forecast) == ("may be over", "warn", above)
+
+
+def of_month(newest, now, first=None, forecast=None):
+    asked = questions(newest)
+    days = [day for day in asked["days"].period if first is None or day >= first]
+    answers = {
+        "days": answered(asked["days"], [((day,), "10") for day in days], days),
+        "after": answered(asked["after"], (), asked["after"].period),
+        "before": answered(asked["before"], (), asked["before"].period),
+    }
+    return overview(newest, answers, {}, now, forecast)
+
+
+GUESS = Estimate(Decimal(300), Decimal(290), Decimal(310), Decimal(280), Decimal(320))
+
+
+@pytest.mark.parametrize(
+    ("newest", "now", "state", "behind", "before"),
+    [
+        (date(2026, 11, 10), datetime(2026, 11, 11, 6, tzinfo=UTC), "running", 1, 100),
+        # On the first the last month is whole, however little of it is settled.
+        (date(2026, 9, 30), datetime(2026, 10, 1, 6, tzinfo=UTC), "over", 1, 310),
+        (date(2026, 9, 29), datetime(2026, 10, 1, 6, tzinfo=UTC), "cut short", 2, 290),
+        (date(2024, 9, 16), datetime(2026, 11, 28, 6, tzinfo=UTC), "cut short", 803, 160),
+    ],
+)
+def test_a_month_that_is_over_is_told_as_such(newest, now, state, behind, before):
+    page = of_month(newest, now, forecast=GUESS)
+    assert (page.month_state, page.newest, page.behind) == (state, newest, behind)
+    assert page.month.before == before
+    assert page.forecast == (GUESS if state == "running" else None)
+
+
+def test_imported_days_are_told_and_only_what_runs_collect_is_missed():
+    exported = Period(date(2024, 8, 1), date(2024, 9, 1))
+    page = data_page([], [], NOW, exported=exported)
+    assert page.counts == {"imported": 31}
+    assert page.missing == ()
+    day = (date(2024, 9, 3), "USD", False, NOW, [Decimal(5)])
+    page = data_page([day], [], datetime(2024, 9, 5, 6, tzinfo=UTC), exported=[*exported, date(2024, 9, 3)])
+    assert [(one.day.day, one.state) for one in page.days[-4:]] == [(1, "missing"), (2, "missing"), (3, "provisional"), (4, "missing")]  # fmt: skip
+    assert page.counts["imported"] == 31
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (Period(date(2025, 1, 1), date(2026, 11, 28)), (Period(date(2026, 10, 1), date(2026, 11, 1)), Period(date(2026, 9, 1), date(2026, 10, 1)))),
+        (Period(date(2024, 7, 1), date(2024, 9, 17)), (Period(date(2024, 8, 18), date(2024, 9, 17)), Period(date(2024, 7, 19), date(2024, 8, 18)))),
+        (Period(date(2026, 11, 24), date(2026, 11, 28)), (Period(date(2026, 11, 26), date(2026, 11, 28)), Period(date(2026, 11, 24), date(2026, 11, 26)))),
+        (Period(date(2026, 11, 27), date(2026, 11, 28)), None),
+        (Period(date(2026, 11, 28), date(2026, 11, 28)), None),
+    ],
+)  # fmt: skip
+def test_why_begins_with_two_periods_that_the_ledger_has(days, told):
+    assert beginning(date(2026, 11, 28), days) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("-7.95 in prod-api", "\N{MINUS SIGN}7.95 in prod-api"),
+        ("5 (-3.0 %), -2", "5 (\N{MINUS SIGN}3.0 %), \N{MINUS SIGN}2"),
+        ("2026-11-27 to i-0abc, EC2-2, a--1", "2026-11-27 to i-0abc, EC2-2, a--1"),
+    ],
+)
+def test_only_a_figures_hyphen_becomes_a_minus(text, told):
+    assert typeset(text) == told
