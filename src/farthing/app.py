@@ -158,7 +158,6 @@ class App:
 
     def report_files(self, prefix: str) -> "ReportFiles":
         """The reports below ``prefix`` as local files; those of a bucket are fetched when they are wanted."""
-        from farthing.ledger.folder import default_cache
         from farthing.ledger.report_files import files_of
 
         root = getattr(self.store, "root", None)
@@ -166,7 +165,8 @@ class App:
         if isinstance(root, Path):
             cache = root / "cache" / prefix
         elif bucket:
-            cache = default_cache() / "reports" / bucket / self.settings.prefix / prefix
+            folder: Any = importlib.import_module(FOLDER_HOME)
+            cache = folder.default_cache() / "reports" / bucket / self.settings.prefix / prefix
         return files_of(self.store, prefix, self._fetched, cache)
 
     def _fetched(self) -> Path:
