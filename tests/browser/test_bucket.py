@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import Farthing, ready
-from tests.browser.test_numbers import cents, shown
+from tests.browser.test_numbers import cents, exactly, shown
 from tests.browser.test_pages import PAGES, path_of, violations
 from tests.browser.test_review import go
 from tests.integration.conftest import CREDENTIALS, REGION, new_client
@@ -76,8 +76,7 @@ def test_a_lens_is_a_column_of_the_explorer(opened, bucket, served):
     told = bucket.json("report", "--start", "2026-11-20", "--end", "2026-11-27", "--by", "region")
     rows = page.locator("section[aria-label=Table] tbody tr")
     names = page.locator("section[aria-label=Table] tbody th button").all_inner_texts()
-    amounts = rows.locator("td:nth-child(2)").evaluate_all("(all) => all.map((one) => one.title.split(' ')[0])")
-    assert dict(zip(names, amounts, strict=True)) == {
+    assert dict(zip(names, exactly(rows.locator("td:nth-child(2)")), strict=True)) == {
         row["RegionId"] or "(no name)": row["BilledCost"] for row in told["rows"]
     }
 

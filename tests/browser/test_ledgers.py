@@ -7,7 +7,7 @@ import pytest
 from farthing.dashboard.frame import LABELS
 from tests.browser.conftest import Farthing, ready
 from tests.browser.ledgers import MADE, long_ago
-from tests.browser.test_numbers import cents, shown
+from tests.browser.test_numbers import cents, exactly, shown
 from tests.browser.test_pages import path_of, violations
 
 PAGES = tuple(LABELS)
@@ -36,7 +36,7 @@ def test_the_figures_over(opened, ledger, name):
     if page.locator("[data-part=more]").is_visible():
         page.locator("[data-part=more]").click()
     rows = page.locator("section[aria-label=Table] tbody tr td:nth-child(2)")
-    found = sorted(rows.evaluate_all("(all) => all.map((one) => one.title.split(' ')[0])"))
+    found = sorted(exactly(rows))
     assert found == sorted(row["BilledCost"] for row in told["rows"])
 
 

@@ -13,6 +13,12 @@ def shown(text):
     return Decimal(text.strip().replace(",", "").replace("\u2212", "-").replace("+", "").replace("±", ""))
 
 
+def exactly(locator):
+    """The exact figures that stand behind those of a page, as documents write them."""
+    titles = locator.evaluate_all("(all) => all.map((one) => one.title)")
+    return [title.split()[0].replace("\u2212", "-") for title in titles]
+
+
 def cents(text):
     return Decimal(text).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
 
@@ -43,9 +49,7 @@ def test_the_explorer_shows_what_the_report_says(opened, request, farthing, kind
         page.locator("[data-page=explorer] [data-part=more]").click()
     wanted = {row[column]: row[metric] for row in report["rows"]}
     rows = page.locator("[data-page=explorer] section[aria-label=Table] tbody tr").all()
-    found = {
-        row.locator("th button").inner_text(): row.locator("td").first.get_attribute("title").split()[0] for row in rows
-    }
+    found = {row.locator("th button").inner_text(): exactly(row.locator("td:nth-child(2)"))[0] for row in rows}
     assert found == wanted
 
 
@@ -59,10 +63,7 @@ def test_why_adds_up_to_the_cent_and_says_what_explain_says(opened, live, site, 
     assert figures[0] == cents(told["before"])
     assert figures[-1] == cents(told["after"])
     assert figures[0] + sum(figures[1:-1]) == figures[-1]
-    exact = [
-        text.split()[0]
-        for text in page.locator("table.waterfall td.number").evaluate_all("(all) => all.map((one) => one.title)")
-    ]
+    exact = exactly(page.locator("table.waterfall td.number"))
     largest = sorted(told["drivers"], key=lambda one: -abs(Decimal(one["change"])))[:12]
     assert exact[1 : 1 + len(largest)] == [one["change"] for one in largest]
 

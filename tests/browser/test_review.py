@@ -11,7 +11,7 @@ from farthing.alerts.rendering.links import link_of
 from farthing.model import Alert
 from tests.browser.conftest import ready
 from tests.browser.ledgers import EC2
-from tests.browser.test_numbers import cents, shown
+from tests.browser.test_numbers import cents, exactly, shown
 from tests.browser.test_pages import PAGES, path_of, violations
 
 MINUS = "\N{MINUS SIGN}"
@@ -177,10 +177,7 @@ def test_the_explorer_groups_by_what_exports_tell(opened, ledger, column, label,
     ready(page)
     told = farthing.json("report", "--by", by)
     rows = page.locator("section[aria-label=Table] tbody tr")
-    found = {
-        row.locator("th button").inner_text(): row.locator("td").first.get_attribute("title").split()[0]
-        for row in rows.all()
-    }
+    found = {row.locator("th button").inner_text(): exactly(row.locator("td:nth-child(2)"))[0] for row in rows.all()}
     assert found == {row[column] or "(untagged)": row["BilledCost"] for row in told["rows"]}
     assert violations(page) == []
     first = rows.first.locator("th button")
