@@ -1,6 +1,7 @@
 """Answers what `farthing explain` asks: for the command line, and for the dashboard, which say it in their own way."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any
 
@@ -28,8 +29,11 @@ def sides_of(
     metric: str,
     equalise: Equalise | None = None,
     tell: Callable[[str], None] = lambda _line: None,
+    opened: Callable[[Question], AbstractContextManager[Engine]] = open_engine,
 ) -> tuple[tuple[Side, Side], str, list[str]]:
     """Both periods, asked of the ledger; the currency; what the reader should know.
+
+    ``opened`` gives the engine, by default one for these questions alone.
 
     Raises:
         CurrencyError: they are in two currencies.
@@ -39,7 +43,7 @@ def sides_of(
         raise UsageError("a bar cannot be a day, a week or a month: the two periods have none in common")
     reach = Period(min(before.start, after.start), max(before.end, after.end))
     slices = export_slices(app, reach, local=False)
-    with open_engine(Question(app, reach, tell=tell)) as engine:
+    with opened(Question(app, reach, tell=tell)) as engine:
         plain = [engine.run(Query(days, (), tuple(filters), (metric,))) for days in (before, after)]
         for days, one in zip((before, after), plain, strict=True):
             if not one.days_present:

@@ -50,6 +50,9 @@ BASE_DAYS = 400
 MOST_CELLS = 400_000
 """Cells of a cube; above it a browser would wait, and the columns are asked for one at a time."""
 
+MOST_VALUES = 2_000
+"""Values of a column that is asked for by itself, the largest; what the others cost is added up."""
+
 SAMPLE_DAYS = 3
 """Days from which the number of cells is estimated."""
 
@@ -92,7 +95,7 @@ class Pages:
 
         def read() -> tuple[str, ...]:
             period = self.base_period()
-            return self.reading.ask(Query(period, ())).metrics if period else ()
+            return self.reading.metrics(Query(period, ())) if period else ()
 
         return self.reading.kept("metrics", read)
 
@@ -104,9 +107,35 @@ class Pages:
         filters: Sequence[Filter] = (),
     ) -> cubes.Cube:
         """A cube; see :func:`farthing.dashboard.views.cube.cube_of`."""
-        result = self.reading.ask(cubes.question(period, columns, filters, metrics))
+        result, rows = self.reading.bare_rows(cubes.question(period, columns, filters, metrics))
         names = self.reading.names() if "SubAccountId" in columns else {}
-        return cubes.cube_of(result, self.reading.app.today, names, self.reading.version())
+        return cubes.cube_of(result, self.reading.app.today, names, self.reading.version(), rows)
+
+    def largest(
+        self, period: Period, column: str, metrics: Sequence[str] | None = None, filters: Sequence[Filter] = ()
+    ) -> cubes.Cube:
+        """A cube by one column, of as many values as a browser can take: the rest is added up as one, exactly."""
+        if column == "SubAccountId" and len(self.reading.names()) * len(period) <= MOST_CELLS:
+            return self.cube(period, (column,), metrics, filters)
+        most = min(MOST_VALUES, max(1, MOST_CELLS // max(1, len(period)) - 1))
+        told = self.reading.ask(
+            Query(period, (column,), tuple(filters), None if metrics is None else tuple(metrics), most)
+        )
+        if not told.rest_count:
+            return self.cube(period, (column,), metrics, filters)
+        named = tuple(str(row.keys[0]) for row in told.rows if row.keys[0] is not None)
+        # No value matches what has no name: where it is among the largest it is asked for by itself.
+        terms = [Filter(column, named, whole=True)]
+        terms += [Filter(column, ("*",), exclude=True)] if len(named) < len(told.rows) else []
+        rows: list[tuple[Any, ...]] = []
+        for term in terms:
+            result, found = self.reading.bare_rows(cubes.question(period, (column,), (*filters, term), told.metrics))
+            rows += found
+        _, days = self.reading.bare_rows(cubes.question(period, (), filters, told.metrics))
+        rows += cubes.rest_of(days, rows)
+        names = self.reading.names() if column == "SubAccountId" else {}
+        version = self.reading.version()
+        return cubes.cube_of(result, self.reading.app.today, names, version, rows, rest=told.rest_count)
 
     def _month(self, newest: date) -> Estimate | None:
         """What all of a day's month is expected to cost, as `farthing forecast --metric billed` tells it."""
@@ -219,7 +248,8 @@ class Pages:
         equalise: Equalise | None,
     ) -> dict[str, Any]:
         """What `farthing explain --json` says, with the notes that it gives."""
-        sides, currency, notes = sides_of(self.reading.app, before, after, columns, filters, metric, equalise)
+        app, opened = self.reading.app, self.reading.opened
+        sides, currency, notes = sides_of(app, before, after, columns, filters, metric, equalise, opened=opened)
         told = document_of(explain(*sides, equalise=equalise), before, after, columns, metric, currency)
         return {**told, "notes": notes}
 
@@ -301,6 +331,7 @@ class Pages:
                 {"value": name, "label": METRICS[name].label if name in METRICS else name} for name in self.metrics()
             ],
             "baseColumns": list(self.base_columns()),
+            "apart": [name for name in BASE_COLUMNS if name not in self.base_columns()] if mode == "live" else [],
             "columns": [{"value": name, "label": label_of(name)} for name in self.columns(mode)],
         }
 

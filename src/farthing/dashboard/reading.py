@@ -9,7 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import date
 from typing import Self, TypeVar
 
@@ -22,7 +22,8 @@ from farthing.ledger.proofs import Reconciled, last
 from farthing.ledger.reports import PREFIX, Outline, Reports
 from farthing.ledger.runs import Runs
 from farthing.model import Period, RunRecord
-from farthing.query.engines.base import ChargesEngine
+from farthing.query.calling_off import asker
+from farthing.query.engines.base import ChargesEngine, Rows
 from farthing.query.model import Query, Result
 from farthing.query.sources import REPORTS, SourceName
 from farthing.reporting import days_of, question_of
@@ -44,6 +45,9 @@ CHECK_SECONDS = 10.0
 OUTLINES_KEY, OUTLINES_SCHEMA = "state/outlines.json", "farthing.outlines/1"
 """Days' totals without their rows, so that a large organisation's year is not read for them again."""
 
+AT_ONCE = 3
+"""Questions that the engine works on at a time; further ones wait, each for its turn. Each may use all cores."""
+
 KEPT = 64
 """Answers that are kept for the state of the ledger that they are of."""
 
@@ -62,7 +66,7 @@ class _Open:
     def __init__(self, engine: ChargesEngine) -> None:
         self.period = engine.period
         self._engine = engine
-        self._turn = nullcontext() if engine.concurrent else threading.Lock()
+        self._turn = threading.Semaphore(AT_ONCE if engine.concurrent else 1)
         self._lock = threading.Lock()
         self._asking = 0
         self._done = False
@@ -77,8 +81,11 @@ class _Open:
     def turn(self) -> Iterator[ChargesEngine]:
         """The engine, for one question; after :meth:`take`."""
         try:
-            with self._turn:
+            asker().take(self._turn)
+            try:
                 yield self._engine
+            finally:
+                self._turn.release()
         finally:
             with self._lock:
                 self._asking -= 1
@@ -144,7 +151,8 @@ class Reading:
         key = (self.version(), name)
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
-        with making:
+        asker().take(making)
+        try:
             with self._lock:
                 if key in self._answers:
                     self._answers.move_to_end(key)
@@ -156,6 +164,8 @@ class Reading:
                     old, _ = self._answers.popitem(last=False)
                     self._making.pop(old, None)
             return made
+        finally:
+            making.release()
 
     def soon(self, name: Hashable, make: Callable[[], T], seconds: float = SOON_SECONDS) -> T | None:
         """As :meth:`kept`, but None where it takes longer than that; it is made all the same, and there later."""
@@ -185,13 +195,40 @@ class Reading:
         Raises:
             FarthingError: as an engine's ``run``.
         """
-        everything = self.everything()
         if only == REPORTS and not self.has_exports():
             only = None  # the same answer, from the engine that is open
-        reach = Period(min(query.period.start, everything.start), max(query.period.end, everything.end))
-        question = question_of(self.app, reach, query.named, only)
-        with self._engine(question).turn() as engine:
+        with self._engine(self._question(query, only)).turn() as engine:
             return engine.run(query)
+
+    def bare_rows(self, query: Query) -> tuple[Result, Rows]:
+        """The answer to a query with many rows; see :meth:`farthing.query.engines.base.ChargesEngine.bare_rows`.
+
+        Raises:
+            FarthingError: as an engine's ``run``.
+        """
+        with self._engine(self._question(query, None)).turn() as engine:
+            return engine.bare_rows(query)
+
+    def metrics(self, query: Query) -> tuple[str, ...]:
+        """The metrics that a query would add up; nothing is added up.
+
+        Raises:
+            FarthingError: as an engine's ``run``.
+        """
+        with self._engine(self._question(query, None)).turn() as engine:
+            return engine.metrics(query)
+
+    @contextmanager
+    def opened(self, question: Question) -> Iterator[ChargesEngine]:
+        """The engine for a question, as :func:`farthing.asking.open_engine` gives one; it stays open afterwards."""
+        kept = self._question(Query(question.period, ()), question.only)
+        with self._engine(kept).turn() as engine:
+            yield engine
+
+    def _question(self, query: Query, only: SourceName | None) -> Question:
+        everything = self.everything()
+        reach = Period(min(query.period.start, everything.start), max(query.period.end, everything.end))
+        return question_of(self.app, reach, query.named, only)
 
     def has_exports(self) -> bool:
         """Whether billing exports were imported."""

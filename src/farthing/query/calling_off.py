@@ -7,6 +7,9 @@ from contextvars import ContextVar
 
 from farthing.errors import CalledOffError
 
+LOOK_SECONDS = 0.05
+"""How often who waits for a lock looks whether somebody still waits for him."""
+
 
 class Asker:
     """Somebody who waits for answers, and may go. All of it may be called from any thread."""
@@ -31,6 +34,16 @@ class Asker:
         """
         if self._gone:
             raise CalledOffError
+
+    def take(self, lock: "threading.Lock | threading.Semaphore") -> None:
+        """Acquires a lock.
+
+        Raises:
+            CalledOffError: nobody waits any more; the lock is not taken.
+        """
+        self.check()
+        while not lock.acquire(timeout=LOOK_SECONDS):
+            self.check()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

@@ -14,11 +14,12 @@ Rows are cut into *leaves*, one for each combination of keys but the day; a leaf
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Context, Decimal
+from typing import Any
 
 import msgspec
 
 from farthing.errors import AmountError
-from farthing.model import MAX_DECIMALS, ZERO, Period
+from farthing.model import MAX_DECIMALS, ZERO, Period, exact_difference
 from farthing.query.model import METRICS, Filter, Query, Result, label_of
 
 SCHEMA = "farthing.cube/1"
@@ -35,12 +36,26 @@ SPARSE = 0.5
 
 
 class Dimension(msgspec.Struct, frozen=True):
-    """A column to group and filter by: ``values`` are its texts (None: no name), ``names`` what some are called."""
+    """A column to group and filter by: ``values`` are its texts (None: no name), ``names`` what some are called.
+
+    With ``rest`` the last of the values is no text of the bill: it is that many further ones, added up.
+    """
 
     column: str
     label: str
     values: tuple[str | None, ...]
     names: Mapping[str, str] = {}
+    rest: int = 0
+
+
+class _Rest:
+    """The key of what is added up beyond the largest."""
+
+    def __str__(self) -> str:
+        return "other"
+
+
+REST = _Rest()
 
 
 class Amounts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,7 +118,14 @@ def question(
     return Query(period, (DAY, *columns), tuple(filters), None if metrics is None else tuple(metrics))
 
 
-def cube_of(result: Result, today: date, names: Mapping[str, str | None] | None = None, version: str = "") -> Cube:
+def cube_of(
+    result: Result,
+    today: date,
+    names: Mapping[str, str | None] | None = None,
+    version: str = "",
+    cells: Iterable[tuple[Any, ...]] | None = None,
+    rest: int = 0,
+) -> Cube:
     """The answer to :func:`question` as a cube.
 
     Args:
@@ -111,32 +133,35 @@ def cube_of(result: Result, today: date, names: Mapping[str, str | None] | None 
         today: the UTC day.
         names: what accounts are called.
         version: of the ledger.
+        cells: the answer's rows, each its keys and then its amounts, where ``result`` has none of its own.
+        rest: how many values of its one column are added up in the rows of :func:`rest_of`, 0 if there are none.
 
     Raises:
         AmountError: the amounts are too large for a browser to add up exactly.
     """
     width = len(result.columns)
-    series: dict[tuple[object, ...], dict[int, tuple[Decimal, ...]]] = {}
+    if cells is None:
+        cells = ((*row.keys, *row.amounts) for row in result.rows)
+    series: dict[tuple[object, ...], dict[int, tuple[Any, ...]]] = {}
     start = result.period.start.toordinal()
-    for row in result.rows:
-        day = row.keys[0]
-        if isinstance(day, date):  # always: it says so to the type checker
-            series.setdefault(row.keys[1:], {})[day.toordinal() - start] = row.amounts
+    for cell in cells:
+        series.setdefault(cell[1:width], {})[cell[0].toordinal() - start] = cell
     places: list[dict[object, int]] = [{} for _ in range(width - 1)]
     leaves: list[list[int]] = [[] for _ in range(width - 1)]
     first: list[int] = []
-    cells: list[int] = []
-    table: list[tuple[Decimal, ...]] = []
-    nothing = (ZERO,) * len(result.metrics)
-    for keys in sorted(series, key=lambda keys: [(key is None, str(key)) for key in keys]):
+    counts: list[int] = []
+    columns: list[list[Decimal]] = [[] for _ in result.metrics]
+    nothing = (ZERO,) * (width + len(columns))
+    for keys in sorted(series, key=lambda keys: [(key is REST, key is None, str(key)) for key in keys]):
         days = series[keys]
         begin, last = min(days), max(days)
         for place, key in enumerate(keys):
             leaves[place].append(places[place].setdefault(key, len(places[place])))
         first.append(begin)
-        cells.append(last - begin + 1)
-        table += [days.get(day, nothing) for day in range(begin, last + 1)]
-    columns = list(zip(*table, strict=True)) or [()] * len(result.metrics)
+        counts.append(last - begin + 1)
+        run = [days.get(day, nothing) for day in range(begin, last + 1)]
+        for place, column in enumerate(columns, width):
+            column += [cell[place] for cell in run]
     present = set(result.days_present)
     return Cube(
         start=result.period.start,
@@ -144,18 +169,32 @@ def cube_of(result: Result, today: date, names: Mapping[str, str | None] | None 
         today=today,
         currency=result.currency,
         dimensions=tuple(
-            _dimension(column, tuple(_text(key) for key in place), names or {})
+            _dimension(column, tuple(_text(key) for key in place), names or {}, rest)
             for column, place in zip(result.columns[1:], places, strict=True)
         ),
         leaves=tuple(map(tuple, leaves)),
         first=tuple(first),
-        cells=tuple(cells),
+        cells=tuple(counts),
         amounts=_amounts(result.metrics, columns),
         missing=tuple(place for place, day in enumerate(result.period) if day not in present and day < today),
         provisional=tuple((day - result.period.start).days for day in result.days_provisional),
         sources={source: len(days) for source, days in result.days_from.items()},
         version=version,
     )
+
+
+def rest_of(days: Iterable[tuple[Any, ...]], cells: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """What is left of each day, as cells of :data:`REST`: exact, so that all cells add up to the days.
+
+    Args:
+        days: each day and its amounts.
+        cells: a day, a key and the amounts of some of it.
+    """
+    left = {day: list(amounts) for day, *amounts in days}
+    for day, _, *amounts in cells:
+        for place, amount in enumerate(amounts):
+            left[day][place] = exact_difference(left[day][place], amount)
+    return [(day, REST, *amounts) for day, amounts in left.items() if any(amounts)]
 
 
 def only(cube: Cube, metrics: Sequence[str]) -> Cube:
@@ -209,22 +248,34 @@ def _transposed(metric: str, column: Sequence[Decimal]) -> tuple[tuple[int, ...]
     Raises:
         AmountError: the units come to more than a double counts.
     """
-    limbs = list(zip(*map(limbs_of, column), strict=True))
-    if limbs and sum(map(abs, limbs[0])) > MOST:
+    limbs: list[list[int]] = [[], [], [], []]
+    units, high, middle, low = limbs
+    for amount in column:
+        # An engine's sums have all 18 decimals: cutting their text takes a third of the time of dividing them.
+        text = str(amount)
+        if text[-19:-18] == "." and text[0] != "-":
+            units.append(int(text[:-19]))
+            high.append(int(text[-18:-12]))
+            middle.append(int(text[-12:-6]))
+            low.append(int(text[-6:]))
+        else:
+            for limb, part in zip(limbs, limbs_of(amount), strict=True):
+                limb.append(part)
+    if sum(map(abs, units)) > MOST:
         raise AmountError(
             f"the amounts of {metric} come to more than {MOST:,}: a browser cannot add them up exactly; "
             "ask for a shorter period, or use `farthing report`"
         )
     while limbs and not any(limbs[-1]):
         limbs.pop()
-    return tuple(limbs)
+    return tuple(map(tuple, limbs))
 
 
-def _dimension(column: str, values: tuple[str | None, ...], names: Mapping[str, str | None]) -> Dimension:
+def _dimension(column: str, values: tuple[str | None, ...], names: Mapping[str, str | None], rest: int) -> Dimension:
     called = {}
     if column == "SubAccountId":
         called = {value: name for value in values if value and (name := names.get(value)) and name != value}
-    return Dimension(column, label_of(column), values, called)
+    return Dimension(column, label_of(column), values, called, rest)
 
 
 def _text(key: object) -> str | None:

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec.structs import replace
+
 from farthing.model import Period, same_currency
-from farthing.query.accounts import Names, added_up
+from farthing.query.accounts import Names, added_up, needs_names
 from farthing.query.answer import answered, largest, names_of, where_of, without_top
 from farthing.query.compile import compile_rows
 from farthing.query.model import Day, Query, Result, Row, Whole, metrics_to_sum, result
@@ -75,17 +77,39 @@ class ChargesEngine(ABC):
             LedgerError: they cannot be read.
         """
 
+    def metrics(self, query: Query) -> tuple[str, ...]:
+        """The metrics that :meth:`run` would add up; no charge is read."""
+        return metrics_to_sum(query, self._chosen(query).days)
+
+    def bare_rows(self, query: Query) -> tuple[Result, Rows]:
+        """The answer of :meth:`run` with its rows beside it, in no order: each its keys and then its amounts.
+
+        For answers of a hundred thousand rows, whose order nobody needs. The result has neither rows nor totals.
+        """
+        if needs_names(query) or query.top is not None:
+            told = self.run(query)
+            return replace(told, rows=(), totals=()), [(*row.keys, *row.amounts) for row in told.rows]
+        choice, metrics, currency = self._weighed(query)
+        rows = self.ask(query, metrics, choice) if currency and metrics else []
+        head = result(query, metrics, [], currency=currency, days=choice.days, now=self._now)
+        return replace(head, totals=()), rows
+
     def run(self, query: Query) -> Result:
         """See :class:`farthing.query.engines.Engine`."""
-        choice = self._chosen(query)
-        compile_rows(query, ())  # first: it refuses unknown columns, data or not
-        metrics = metrics_to_sum(query, choice.days)
-        currency = same_currency((day.currency for day in choice.days if day.selected), where_of(query.period))
+        choice, metrics, currency = self._weighed(query)
         rows: list[Row] = []
         whole: Whole | None = None
         if currency and metrics:
             rows, whole = answered(query, metrics, choice, self.ask, self.names)
         return result(query, metrics, rows, currency=currency, days=choice.days, now=self._now, whole=whole)
+
+    def _weighed(self, query: Query) -> tuple[Choice, tuple[str, ...], str | None]:
+        """What answers a query, which metrics it adds up, and in which currency."""
+        choice = self._chosen(query)
+        compile_rows(query, ())  # first: it refuses unknown columns, data or not
+        metrics = metrics_to_sum(query, choice.days)
+        currencies = (day.currency for day in choice.days if day.selected)
+        return choice, metrics, same_currency(currencies, where_of(query.period))
 
     def values(self, query: Query, column: str) -> tuple[str, ...]:
         """See :class:`farthing.query.engines.Engine`."""
