@@ -29,6 +29,7 @@ class Question(msgspec.Struct, frozen=True):
         only: leaves the other source out.
         with_exports: whether exports take part; they know nothing of a lens.
         tell: says a line to whoever asked, such as what a question costs.
+        progress: is told of how many months of daily reports are read, and how many there are.
     """
 
     app: App
@@ -38,6 +39,7 @@ class Question(msgspec.Struct, frozen=True):
     only: SourceName | None = None
     with_exports: bool = True
     tell: Callable[[str], None] = lambda _line: None
+    progress: Callable[[int, int], None] | None = None
 
     def slices(self, *, local: bool) -> tuple[ExportSlice, ...]:
         """The exports of the period; ``local``: their files are fetched to this machine, else named where they are."""
@@ -46,7 +48,8 @@ class Question(msgspec.Struct, frozen=True):
 
     def reports(self) -> ReportFiles | None:
         """The daily reports, as local files; None where they are left out."""
-        return None if self.only == EXPORTS else self.app.report_files(self.prefix)
+        files = None if self.only == EXPORTS else self.app.report_files(self.prefix)
+        return files and msgspec.structs.replace(files, progress=self.progress)
 
     def options(self) -> dict[str, Any]:
         """What every engine is told alike."""

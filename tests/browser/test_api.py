@@ -37,7 +37,7 @@ CHECKS = [
 @pytest.fixture(scope="session")
 def document(farthing):
     reading = Reading(opened(farthing.home))
-    app = application(Pages(reading), hosts=HOSTS | {"testserver"})
+    app = application(Pages(reading), hosts=HOSTS | {"testserver"}, patience=60)
     yield schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
     reading.close()
 

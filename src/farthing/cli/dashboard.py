@@ -11,6 +11,8 @@ from farthing.cli._context import current_app
 from farthing.errors import UsageError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from farthing.app import App
     from farthing.settings import Secret
 
@@ -75,8 +77,17 @@ def serve(app: "App", host: str, port: int, names: tuple[str, ...] = (), *, open
     reading = Reading(app)
     hosts = frozenset({*LOOPBACK, host.lower(), *(name.lower() for name in names)})
     pages = Pages(reading)
+    application_ = application(pages, hosts=hosts, token=token)
+
+    class Server(uvicorn.Server):
+        """uvicorn's, which says when it is to end: questions that run would hold it up."""
+
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            application_.state.working.end()
+            super().handle_exit(sig, frame)
+
     config = uvicorn.Config(
-        application(pages, hosts=hosts, token=token),
+        application_,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -85,13 +96,14 @@ def serve(app: "App", host: str, port: int, names: tuple[str, ...] = (), *, open
     )
     address = f"{url}?token={token}" if token else url
     click.echo(f"farthing's dashboard: {address}  (Ctrl-C ends it)")
-    threading.Thread(target=_warm, args=(pages,), daemon=True).start()
+    reading.behind(lambda: _warm(pages))
     if open_browser:
         threading.Timer(0.3, webbrowser.open, [address]).start()
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[listening])
     finally:
         listening.close()
+        reading.close()
 
 
 def _token(given: "Secret | None", host: str) -> str | None:
@@ -108,8 +120,12 @@ def _warm(pages: object) -> None:
 
     assert isinstance(pages, Pages)  # noqa: S101
     try:
-        pages.told("overview")
         source = pages.source("live")
-        cube(pages, CubeAsked(start=source["start"], end=source["end"], metric=tuple(source["base"])))
+        days = {"start": source["start"], "end": source["end"]}
+        metric = tuple(source["base"])
+        cube(pages, CubeAsked(**days, by=tuple(source["baseColumns"]), metric=metric))
+        for column in source["apart"]:
+            cube(pages, CubeAsked(**days, by=(column,), metric=metric[:1]))
+        pages.told("overview")
     except FarthingError:
         return

@@ -8,6 +8,7 @@ import msgspec
 
 from farthing import __version__
 from farthing.dashboard.pages import BASE_COLUMNS, MOST_CELLS, NewDecision, Pages
+from farthing.dashboard.reading import Progress
 from farthing.dashboard.views.budgets import BudgetsPage
 from farthing.dashboard.views.cube import Cube
 from farthing.dashboard.views.data import DataPage
@@ -73,9 +74,13 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LedgerState(msgspec.Struct, frozen=True):
-    """Names the ledger's state: it changes when there are new figures."""
+    """Names the ledger's state: it changes when there are new figures.
+
+    ``preparing`` tells how far the server is with reading a ledger that it has not seen before.
+    """
 
     version: str
+    preparing: Progress | None = None
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -196,9 +201,9 @@ def data(pages: Pages, asked: Nothing) -> bytes:
 
 
 def state(pages: Pages, asked: Nothing) -> bytes:
-    """Whether anything changed."""
+    """Whether anything changed, and how far the reading of the ledger is."""
     del asked
-    return encode(LedgerState(pages.reading.version()))
+    return encode(LedgerState(pages.reading.version(), pages.reading.progress()))
 
 
 DECISIONS = "/api/v1/incidents/{incident}/decisions"

@@ -79,6 +79,12 @@ class NewDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
+class Month(msgspec.Struct, frozen=True):
+    """What a month is expected to cost; None where too little is known."""
+
+    estimate: Estimate | None
+
+
 class Pages:
     """The pages over one ledger."""
 
@@ -137,13 +143,18 @@ class Pages:
         version = self.reading.version()
         return cubes.cube_of(result, self.reading.app.today, names, version, rows, rest=told.rest_count)
 
-    def _month(self, newest: date) -> Estimate | None:
-        """What all of a day's month is expected to cost, as `farthing forecast --metric billed` tells it."""
-        app = self.reading.app
-        growth = growth_of(app.store, app.now, metric=BILLED_COST)
-        told = forecast(app.store, BILLED_COST, app.now, growth=growth)
-        rows = told.rows if told else ()
-        return next((row.estimate for row in rows if row.group == TOTAL and newest in row.period), None)
+    def _month(self) -> Month:
+        """What all of the newest day's month is expected to cost, as `farthing forecast --metric billed` tells it."""
+
+        def read() -> Month:
+            app = self.reading.app
+            newest = self.reading.everything().end - timedelta(days=1)
+            growth = growth_of(app.store, app.now, metric=BILLED_COST)
+            told = forecast(app.store, BILLED_COST, app.now, growth=growth)
+            rows = told.rows if told else ()
+            return Month(next((row.estimate for row in rows if row.group == TOTAL and newest in row.period), None))
+
+        return self.reading.kept_on_disk("month", Month, read)
 
     def data(self) -> DataPage:
         """The Data page."""
@@ -170,8 +181,8 @@ class Pages:
         slices = export_slices(self.reading.app, self.reading.everything(), local=False)
         return {day for one in slices for day in one.days}
 
-    def overview(self) -> Overview | None:
-        """The Overview; None on an empty ledger."""
+    def overview(self, *, whole: bool = True) -> Overview | None:
+        """The Overview; None on an empty ledger. Unless ``whole``, without the forecast where that takes a while."""
 
         def read() -> Overview | None:
             everything = self.reading.everything()
@@ -179,27 +190,34 @@ class Pages:
                 return None
             newest = everything.end - timedelta(days=1)
             answers = {name: self.reading.ask(query) for name, query in questions(newest).items()}
-            return overview(newest, answers, self.reading.names(), self.reading.app.now, self._month(newest))
+            return overview(newest, answers, self.reading.names(), self.reading.app.now)
 
-        return self.reading.kept("overview", read)
+        told = self.reading.kept("overview", read)
+        if told is None or told.month_state != "running":
+            return told
+        month = self._month() if whole else self.month_soon()
+        return msgspec.structs.replace(told, forecast=month.estimate) if month else told
+
+    def month_soon(self) -> Month | None:
+        """The forecast of the newest day's month; None while a large organisation's is still being made."""
+        return self.reading.soon("month page", self._month)
 
     def budgets(self) -> BudgetsPage:
         """How budgets and credits stand, as `farthing budgets` tells it."""
+        return self.reading.kept("budgets", self._budgets)
 
-        def read() -> BudgetsPage:
-            app = self.reading.app
-            rules = rules_of(app.settings)
-            forecasts = forecasts_of(app.store, app.now, estimate)
-            standing = standings(app.store, rules.budgets, app.now, forecasts=forecasts)
-            lasting = credit_standing(app.store, rules.credits, app.now)
-            problems = [*standing.problems, *lasting.problems, *filter(None, [lasting.hint])]
-            return budgets_page(standing.statuses, list(map(self._spent, standing.statuses)), lasting.credits, problems)
-
-        return self.reading.kept("budgets", read)
+    def _budgets(self) -> BudgetsPage:
+        app = self.reading.app
+        rules = rules_of(app.settings)
+        forecasts = forecasts_of(app.store, app.now, estimate)
+        standing = standings(app.store, rules.budgets, app.now, forecasts=forecasts)
+        lasting = credit_standing(app.store, rules.credits, app.now)
+        problems = [*standing.problems, *lasting.problems, *filter(None, [lasting.hint])]
+        return budgets_page(standing.statuses, list(map(self._spent, standing.statuses)), lasting.credits, problems)
 
     def looked(self) -> Looked:
         """The ledger's incidents, and what was decided."""
-        return self.reading.kept("incidents", lambda: looked(self.reading.app))
+        return self.reading.kept_on_disk("incidents", Looked, lambda: looked(self.reading.app))
 
     def incidents(self) -> IncidentsPage:
         """The Incidents page."""
@@ -281,8 +299,18 @@ class Pages:
             "budgets": self.budgets,
             "data": self.data,
         }
-        wanted = {"overview": ("overview", "incidents", "budgets", "data")}.get(name, (name,))
-        return {one: make[one]() for one in wanted if one in make}
+        if name != "overview":
+            return {name: make[name]()} if name in make else {}
+        told: dict[str, Any] = {
+            "overview": self.overview(whole=whole),
+            "data": self.data(),
+            "incidents": make["incidents"](),
+            "budgets": self.budgets() if whole else self.reading.soon("budgets", self._budgets),
+        }
+        running = told["overview"] is not None and told["overview"].month_state == "running"
+        lacks_month = not whole and running and self.month_soon() is None
+        waits = {"incidents": told["incidents"] is None, "budgets": told["budgets"] is None, "overview": lacks_month}
+        return {**told, "waits": tuple(name for name, lacking in waits.items() if lacking)}
 
     def frame(
         self,

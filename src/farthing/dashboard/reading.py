@@ -7,14 +7,19 @@ Everything here may be called from several threads. A question that nobody waits
 import hashlib
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Self, TypeVar
 
+import msgspec
+from msgspec.structs import replace
+
 from farthing.app import App
 from farthing.asking import Question, open_engine
+from farthing.dashboard.shelf import shelf_of
 from farthing.exported import exports_of
 from farthing.ledger.derived import Derived
 from farthing.ledger.proofs import PREFIX as PROOFS
@@ -22,7 +27,7 @@ from farthing.ledger.proofs import Reconciled, last
 from farthing.ledger.reports import PREFIX, Outline, Reports
 from farthing.ledger.runs import Runs
 from farthing.model import Period, RunRecord
-from farthing.query.calling_off import asker
+from farthing.query.calling_off import LOOK_SECONDS, Asker, asker
 from farthing.query.engines.base import ChargesEngine, Rows
 from farthing.query.model import Query, Result
 from farthing.query.sources import REPORTS, SourceName
@@ -54,10 +59,20 @@ KEPT = 64
 SOON_SECONDS = 1.0
 """How long a page waits for a part of it that can follow."""
 
+CLOSE_SECONDS = 1.0
+"""How long is waited, when all ends, for what is done beside."""
+
 RUNS_SHOWN = 60
 """Runs that the Data page lists."""
 
 T = TypeVar("T")
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far the reading of the daily reports is: ``done`` of ``of`` months."""
+
+    done: int
+    of: int
 
 
 class _Open:
@@ -120,6 +135,11 @@ class Reading:
         self._opened: dict[tuple[str, bool, SourceName | None], _Open] = {}
         self._answers: OrderedDict[Hashable, object] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
+        self._behind: dict[Hashable, threading.Thread] = {}
+        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._own = Asker()
+        self._progress: Progress | None = None
+        self._shelf = shelf_of(app)
 
     def version(self) -> str:
         """Names the ledger's state and the day: while it stays, so does every answer.
@@ -167,10 +187,37 @@ class Reading:
         finally:
             making.release()
 
+    def kept_on_disk(self, name: str, type_: type[T], make: Callable[[], T]) -> T:
+        """As :meth:`kept`; what was made is there for the next start of the server too.
+
+        Args:
+            name: of the file.
+            type_: what ``make`` gives: a struct.
+            make: makes it.
+        """
+
+        def found() -> T:
+            version = self.version()
+            known = self._shelf.load(name, version, type_)
+            if known is not None:
+                return known
+            made = make()
+            self._shelf.save(name, version, made)
+            return made
+
+        return self.kept(name, found)
+
     def soon(self, name: Hashable, make: Callable[[], T], seconds: float = SOON_SECONDS) -> T | None:
         """As :meth:`kept`, but None where it takes longer than that; it is made all the same, and there later."""
         told: list[T] = []
         failed: list[BaseException] = []
+        with self._lock:
+            key = (self.version(), name)
+            if key in self._answers:
+                return self._answers[key]  # type: ignore[return-value]
+            thread = self._behind.get(key)
+            if thread is not None and thread.is_alive():
+                seconds = 0.0  # somebody has waited for it already
 
         def work() -> None:
             try:
@@ -178,12 +225,29 @@ class Reading:
             except BaseException as error:
                 failed.append(error)
 
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
+        if thread is None or not thread.is_alive():
+            with self._lock:
+                thread = self._behind[key] = self.behind(work)
         thread.join(seconds)
         if failed:
             raise failed[0]
         return told[0] if told else None
+
+    def behind(self, work: Callable[[], object]) -> threading.Thread:
+        """Does something beside, until all ends."""
+
+        def run() -> None:
+            with self._own.waiting():
+                work()
+
+        thread = threading.Thread(target=run, name="farthing-behind", daemon=True)
+        thread.start()
+        self._threads.add(thread)
+        return thread
+
+    def progress(self) -> Progress | None:
+        """How far the reading of the daily reports is; None where they are read."""
+        return self._progress
 
     def everything(self) -> Period:
         """All days that the ledger has; none on an empty one."""
@@ -280,20 +344,32 @@ class Reading:
         return self.kept("days", lambda: tuple(Reports(self.app.store).days()))
 
     def close(self) -> None:
-        """Lets go of the engines."""
+        """Ends what is done beside, and lets go of the engines.
+
+        It waits a moment: a process that ends must not cut an engine off midway. What is no question to the engine
+        cannot be ended, and ends with the process.
+        """
+        ends = time.monotonic() + CLOSE_SECONDS
+        while time.monotonic() < ends and any(thread.is_alive() for thread in self._threads):
+            self._own.leave()
+            time.sleep(LOOK_SECONDS)
         with self._lock:
             self._forget()
 
     def _engine(self, question: Question) -> _Open:
         """The engine for a question, taken. Whoever needs none that has to be opened does not wait for it."""
         key = (question.prefix, question.with_exports, question.only)
-        with self._opening:
+        asker().take(self._opening)
+        try:
             while True:
                 with self._lock:
                     opened, state = self._opened.get(key), self._state
                     if opened is not None and _holds(opened.period, question.period):
                         return opened.take()
-                made = _Open(open_engine(question))
+                try:
+                    made = _Open(open_engine(replace(question, progress=self._tell)))
+                finally:
+                    self._progress = None
                 with self._lock:
                     if self._state == state:
                         self._opened[key] = made
@@ -301,6 +377,11 @@ class Reading:
                             opened.close()
                         return made.take()
                 made.close()  # of a state of the ledger that is over
+        finally:
+            self._opening.release()
+
+    def _tell(self, done: int, of: int) -> None:
+        self._progress = Progress(done, of)
 
     def _forget(self) -> None:
         """Closes what was read of an earlier state, each engine when its questions are answered."""
@@ -310,6 +391,7 @@ class Reading:
         self._opened.clear()
         self._answers.clear()
         self._making.clear()
+        self._behind.clear()
 
 
 def _holds(outer: Period, inner: Period) -> bool:

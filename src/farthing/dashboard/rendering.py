@@ -70,6 +70,11 @@ def render_single(shown: Sequence[str], frame: Frame, pages: Mapping[str, Any], 
     return template.render(shown=shown, page=shown[0], title=LABELS[shown[0]], frame=frame, pages=pages, cube=cube)
 
 
+def render_waiting(page: str, frame: Frame) -> str:
+    """The page that comes first where the figures take a while; its script fetches the other one."""
+    return _environment().get_template("waiting.html").render(page=page, title=LABELS[page], frame=frame)
+
+
 def render_error(frame: Frame, title: str, message: str) -> str:
     """A page that says what is wrong."""
     return _environment().get_template("error.html").render(page="", title=title, message=message, frame=frame)

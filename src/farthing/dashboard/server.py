@@ -3,9 +3,10 @@
 Every answer carries a content security policy without inline script; nothing on a page comes from elsewhere.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,46 +22,64 @@ from starlette.routing import Route
 
 from farthing.dashboard import api
 from farthing.dashboard.assets import TYPES, asset, tag
-from farthing.dashboard.frame import LABELS
+from farthing.dashboard.frame import LABELS, Frame
 from farthing.dashboard.guard import Guard
 from farthing.dashboard.pages import Pages
-from farthing.dashboard.rendering import render, render_error
+from farthing.dashboard.rendering import render, render_error, render_waiting
+from farthing.dashboard.working import Working
 from farthing.errors import FarthingError, MoneyError, UsageError
-from farthing.query.calling_off import Asker
 
 HOME = "overview"
 """The page at '/'."""
 
-LEAVING_SECONDS = 0.1
-"""How often a question that nobody waits for is called off, until it ends: it may not have reached the engine yet."""
+PATIENCE_SECONDS = 0.7
+"""How long a page may take; then one that says so comes first, and the page itself when it is ready."""
 
 GZIP_BYTES = 1024
 """Answers below this are not worth compressing."""
 
 
-def application(pages: Pages, *, hosts: frozenset[str], token: str | None = None) -> Starlette:
+def application(
+    pages: Pages, *, hosts: frozenset[str], token: str | None = None, patience: float = PATIENCE_SECONDS
+) -> Starlette:
     """The server's application.
 
     Args:
         pages: over the ledger.
         hosts: names in the Host header that are answered.
         token: what a reader must show, None for nothing (on loopback).
+        patience: seconds that a page may take, see ``PATIENCE_SECONDS``.
+
+    Returns:
+        The application; whoever runs it calls ``state.working.end()`` when it is to end.
     """
+    working = Working()
+
+    def page(name: str) -> Callable[[Request], Awaitable[Response]]:
+        return _page(pages, working, patience, name)
+
     routes = [
-        Route("/", _page(pages, HOME)),
-        *(Route(f"/{name}", _page(pages, name)) for name in LABELS if name != HOME),
-        Route(f"/{HOME}", _page(pages, HOME)),
+        Route("/", page(HOME)),
+        *(Route(f"/{name}", page(name)) for name in LABELS if name != HOME),
+        Route(f"/{HOME}", page(HOME)),
         # As the static site's pages are called: a message's link opens in both.
-        Route("/index.html", _page(pages, HOME)),
-        *(Route(f"/{name}.html", _page(pages, name)) for name in LABELS),
+        Route("/index.html", page(HOME)),
+        *(Route(f"/{name}.html", page(name)) for name in LABELS),
         Route("/healthz", _health),
         Route("/static/{name}", _static),
         Route("/api/v1/openapi.json", _openapi),
-        *(Route(route.path, _answer(pages, route)) for route in api.ROUTES),
+        *(Route(route.path, _answer(pages, working, route)) for route in api.ROUTES),
         Route(api.DECISIONS, _decided(pages), methods=["POST"]),
     ]
-    return Starlette(
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await working.close()
+
+    made = Starlette(
         routes=routes,
+        lifespan=lifespan,
         middleware=[
             Middleware(Guard, hosts=hosts, token=token),
             Middleware(GZipMiddleware, minimum_size=GZIP_BYTES, compresslevel=4),
@@ -71,23 +90,40 @@ def application(pages: Pages, *, hosts: frozenset[str], token: str | None = None
             Exception: _failed(pages),
         },
     )
+    made.state.working = working
+    return made
 
 
-def _page(pages: Pages, name: str) -> Callable[[Request], Response]:
-    def answer(request: Request) -> Response:
+def _page(pages: Pages, working: Working, patience: float, name: str) -> Callable[[Request], Awaitable[Response]]:
+    def made() -> str:
+        return render(name, _frame(pages), pages.told(name, whole=False))
+
+    async def answer(request: Request) -> Response:
         del request
-        frame = _frame(pages)
-        return Response(render(name, frame, pages.told(name, whole=False)), media_type="text/html")
+        told = await working.shared(name, made, patience)
+        if told is not None:
+            return Response(told, media_type="text/html")
+        waiting = await run_in_threadpool(lambda: render_waiting(name, _bare_frame(pages)))
+        return Response(waiting, 202, media_type="text/html")
 
     return answer
 
 
-def _frame(pages: Pages) -> Any:
+def _frame(pages: Pages) -> Frame:
     source = {**pages.source("live"), "url": "/api/v1/cube"}
     if source["start"] < source["end"]:
         asked = [(key, source[key]) for key in ("start", "end")]
         asked += [("metric", name) for name in source["base"]] + [("by", name) for name in source["baseColumns"]]
         source["cube"] = f"{source['url']}?{urlencode(asked)}"
+    return _framed(pages, source)
+
+
+def _bare_frame(pages: Pages) -> Frame:
+    """The frame without what only the figures tell."""
+    return _framed(pages, {"mode": "waiting", "version": pages.reading.version()})
+
+
+def _framed(pages: Pages, source: Mapping[str, Any]) -> Frame:
     return pages.frame(
         href=lambda name: "/" if name == HOME else f"/{name}",
         asset=lambda name: f"/static/{name}?v={tag(name)}",
@@ -95,31 +131,16 @@ def _frame(pages: Pages) -> Any:
     )
 
 
-def _answer(pages: Pages, route: api.Route) -> Callable[[Request], Awaitable[Response]]:
+def _answer(pages: Pages, working: Working, route: api.Route) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         asked = api.parsed(request.query_params.multi_items(), route.asked)
-        who = Asker()
-
-        def told() -> bytes:
-            with who.waiting():
-                return route.answer(pages, asked)
-
-        watching = asyncio.create_task(_watched(request, who))
-        try:
-            return Response(await run_in_threadpool(told), media_type="application/json")
-        finally:
-            watching.cancel()
+        work = partial(route.answer, pages, asked)
+        # Whether anything changed is no question to the engine, and does not wait behind those that are.
+        at_once = route.answers is api.LedgerState
+        told = await (run_in_threadpool(work) if at_once else working.for_request(request, work))
+        return Response(told, media_type="application/json")
 
     return answer
-
-
-async def _watched(request: Request, who: Asker) -> None:
-    """Calls the question off when the reader goes: another filter was chosen, or the page was left."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    while True:
-        who.leave()
-        await asyncio.sleep(LEAVING_SECONDS)
 
 
 def _decided(pages: Pages) -> Callable[[Request], Awaitable[Response]]:
@@ -166,7 +187,8 @@ def _failed(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]
         if request.url.path.startswith("/api/"):
             return Response(msgspec.json.encode(api.Problem(message)), code, media_type="application/json")
         try:
-            return Response(render_error(_frame(pages), "This cannot be shown", message), code, media_type="text/html")
+            told = await run_in_threadpool(lambda: render_error(_bare_frame(pages), "This cannot be shown", message))
+            return Response(told, code, media_type="text/html")
         except FarthingError:
             # The frame itself reads the ledger: where that cannot be read, the sentence alone must do.
             return Response(f"farthing: {message}\n", code, media_type="text/plain")

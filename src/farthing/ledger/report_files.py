@@ -19,11 +19,13 @@ class ReportFiles(msgspec.Struct, frozen=True):
         etags: the state of each day's report.
         fetch: local files of the named days, fetched if they are elsewhere; a report that is gone is left out.
         copies: a folder in which what was read once may be kept in a form that is faster to read; None: nowhere.
+        progress: is told of how many months an engine has read, and how many there are.
     """
 
     etags: Mapping[date, str]
     fetch: Callable[[Collection[date]], dict[date, Path]]
     copies: Path | None = None
+    progress: Callable[[int, int], None] | None = None
 
     def within(self, period: Period) -> "ReportFiles":
         """Those of a period."""

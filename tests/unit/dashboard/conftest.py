@@ -54,11 +54,11 @@ def pages(filled):
 
 @pytest.fixture
 def client(pages):
-    return TestClient(application(pages, hosts=HOSTS), base_url="http://127.0.0.1:8321")
+    return TestClient(application(pages, hosts=HOSTS, patience=60), base_url="http://127.0.0.1:8321")
 
 
 @pytest.fixture
 def empty(tmp_path):
     return TestClient(
-        application(Pages(Reading(opened(tmp_path / "nothing"))), hosts=HOSTS), base_url="http://127.0.0.1"
+        application(Pages(Reading(opened(tmp_path / "nothing"))), hosts=HOSTS, patience=60), base_url="http://127.0.0.1"
     )

@@ -28,7 +28,7 @@ def client(ledger):
     values = {"FARTHING_HOME": str(ledger), "FARTHING_SOURCE": "simulated", "FARTHING_SIMULATED_SIZE": "small"}
     settings = load({**values, "FARTHING_TODAY": TODAY}, None, "", required=())
     reading = Reading(App(settings, FolderStore(ledger), lambda text: None))
-    with TestClient(application(Pages(reading), hosts=frozenset({"127.0.0.1"})), base_url=BASE) as client:
+    with TestClient(application(Pages(reading), hosts=frozenset({"127.0.0.1"}), patience=60), base_url=BASE) as client:
         yield client
     reading.close()
 

@@ -54,7 +54,9 @@ def over_hostile(hostile):
 
 
 def asking(pages, **options):
-    return TestClient(application(pages, hosts=HOSTS, **options), base_url="http://127.0.0.1", follow_redirects=False)
+    return TestClient(
+        application(pages, hosts=HOSTS, patience=60, **options), base_url="http://127.0.0.1", follow_redirects=False
+    )
 
 
 def without_scripts(text):
@@ -269,7 +271,9 @@ def test_a_failure_inside_tells_nothing_of_the_inside(filled, monkeypatch):
         raise RuntimeError("password=hunter2 in ~/.aws/credentials")
 
     monkeypatch.setattr(pages, "data", broken)
-    client = TestClient(application(pages, hosts=HOSTS), base_url="http://127.0.0.1", raise_server_exceptions=False)
+    client = TestClient(
+        application(pages, hosts=HOSTS, patience=60), base_url="http://127.0.0.1", raise_server_exceptions=False
+    )
     for path in ("/data", "/api/v1/data"):
         answer = client.get(path)
         assert answer.status_code == 500
@@ -285,7 +289,9 @@ def listening(pages):
     ear.bind(("127.0.0.1", 0))
     ear.listen(64)
     server = uvicorn.Server(
-        uvicorn.Config(application(pages, hosts=HOSTS), log_config=None, h11_max_incomplete_event_size=16_384)
+        uvicorn.Config(
+            application(pages, hosts=HOSTS, patience=60), log_config=None, h11_max_incomplete_event_size=16_384
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [ear]}, daemon=True)
     thread.start()

@@ -128,7 +128,7 @@ def test_an_address_or_a_body_that_is_too_long_is_refused(client):
 def test_a_token_is_asked_for(pages):
     token = "a-token-of-some-length"
     client = TestClient(
-        application(pages, hosts=HOSTS, token=token), base_url="http://127.0.0.1", follow_redirects=False
+        application(pages, hosts=HOSTS, token=token, patience=60), base_url="http://127.0.0.1", follow_redirects=False
     )
     assert client.get("/healthz").status_code == 200
     for path in ("/", "/data", "/api/v1/report", "/static/app.js"):
@@ -167,7 +167,7 @@ def test_the_cube_adds_up_to_the_report(client, filled):
 def test_what_takes_long_follows_and_is_asked_for(filled, monkeypatch, path):
     reading = Reading(opened(filled))
     pages = Pages(reading)
-    client = TestClient(application(pages, hosts=HOSTS), base_url="http://127.0.0.1:8321")
+    client = TestClient(application(pages, hosts=HOSTS, patience=60), base_url="http://127.0.0.1:8321")
     judged, judge = threading.Event(), pages._incidents
 
     def slowly():
@@ -186,7 +186,9 @@ def test_what_takes_long_follows_and_is_asked_for(filled, monkeypatch, path):
 def test_what_goes_wrong_while_a_page_waits_is_said(filled, monkeypatch):
     pages = Pages(Reading(opened(filled)))
     monkeypatch.setattr(pages, "_incidents", lambda: (_ for _ in ()).throw(LedgerError("the disk is gone")))
-    answer = TestClient(application(pages, hosts=HOSTS), base_url="http://127.0.0.1:8321").get("/incidents")
+    answer = TestClient(application(pages, hosts=HOSTS, patience=60), base_url="http://127.0.0.1:8321").get(
+        "/incidents"
+    )
     assert answer.status_code == 503
     assert "the disk is gone" in answer.text
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from farthing.ledger.report_files import ReportFiles
+from farthing.query.calling_off import asker
 from farthing.query.engines.reports import load_reports
 from farthing.query.model import Day
 from farthing.sqltext import escaped, literal, quoted
@@ -70,7 +71,10 @@ def load(connection: "duckdb.DuckDBPyConnection", reports: ReportFiles, key: str
     days: dict[date, Day] = {}
     parts: list[str] = []
     parsed: dict[date, Path] = {}
-    for name, wanted in months.items():
+    for place, (name, wanted) in enumerate(months.items()):
+        if reports.progress is not None:
+            reports.progress(place, len(months))
+        asker().check()
         month = _read(reports.copies, name)
         stale = _stale(month, wanted, reports.etags)
         if stale:
