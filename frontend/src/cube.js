@@ -55,6 +55,9 @@ export function addMetrics(cube, document) {
   }
 }
 
+// The place of what is added up beyond the largest: no value of the bill.
+export const restOf = (dim) => (dim && dim.rest ? dim.values.length - 1 : -1);
+
 export const dimOf = (cube, column) => cube.dims.findIndex((dim) => dim.column === column);
 
 const NAMELESS = { Tags: "(untagged)", x_CostCategories: "(uncategorised)" };
@@ -66,6 +69,7 @@ export function nameAndId(dim, place) {
 
 export function nameOf(dim, place) {
   const value = dim.values[place];
+  if (place === restOf(dim)) return `other (${dim.rest.toLocaleString("en")} more)`;
   if (value === null) return NAMELESS[dim.column.split("/")[0]] || "(no name)";
   const name = dim.names && dim.names[value];
   return name ? `${name} (${value})` : value;

@@ -4,7 +4,7 @@ import * as days from "./days.js";
 import { announce, download, h } from "./dom.js";
 import { Chart } from "./chart.js";
 import { assign, SLOTS } from "./colours.js";
-import { dimOf, nameAndId, regroup } from "./cube.js";
+import { dimOf, nameAndId, regroup, restOf } from "./cube.js";
 import { cents, exact, plain, share, toNumber } from "./money.js";
 import { drawSeries } from "./series.js";
 import { FilterPanel } from "./filters.js";
@@ -12,6 +12,8 @@ import { choose, fields } from "./controls.js";
 import { crumbs } from "./crumbs.js";
 import { csvOf } from "./csv.js";
 import { nextColumn } from "./filtering.js";
+import { patiently } from "./patiently.js";
+import * as state from "./state.js";
 import { beginning, PeriodDialog, PRESETS, span } from "./periods.js";
 import { View } from "./view.js";
 
@@ -27,15 +29,24 @@ export class Explorer extends View {
 
   async start() {
     try {
-      const cube = await this.source.base();
+      const cube = await patiently(this.root, this.source.base());
       if (!cube.cells.length) return this.say("empty");
       Object.assign(this.defaults, this.source.meta.initial || {});
       this.defaults.period = beginning(this.defaults.period, cube.today, this.source.bounds());
       this.controls();
       await this.render();
     } catch (error) {
-      this.say("error", error.message);
+      return this.say("error", error.message);
     }
+    // The picture is there; what it does not need comes now. Whoever asks for it earlier asks the engine.
+    if (await this.source.apart().catch(() => false)) this.names();
+  }
+
+  // Filters and their names, from all that the page knows.
+  names() {
+    const { filters } = this.get();
+    crumbs(this.find("crumbs"), this.source.known(), filters, (changes) => this.set(changes));
+    this.panel.show(this.source.known(), filters);
   }
 
   get() {
@@ -85,10 +96,12 @@ export class Explorer extends View {
       const against = this.against(now);
       const reach = against ? [Math.min(now.from, against[0]), Math.max(now.to, against[1])] : [now.from, now.to];
       this.root.setAttribute("aria-busy", "true");
-      const cube = await this.source.cubeFor({ metric: now.metric, by: now.by, filters: now.filters, from: reach[0], to: reach[1] }, signal);
+      const asked = this.source.cubeFor({ metric: now.metric, by: now.by, filters: now.filters, from: reach[0], to: reach[1] }, signal);
+      const cube = await patiently(this.root, asked, () => this.halt());
       if (signal.aborted) return;
       this.show(cube, now, against);
       this.say("ready");
+      this.before = state.read();
     } catch (error) {
       if (error.name === "AbortError") return;
       this.say("error", error.message);
@@ -103,16 +116,16 @@ export class Explorer extends View {
     const found = regroup(cube, { ...question, from: now.from, to: now.to });
     const before = against ? regroup(cube, { ...question, from: against[0], to: against[1] }) : null;
     const limit = now.top === "all" ? Infinity : +now.top;
-    const shown = found.groups.slice(0, Math.min(limit, SLOTS)), rest = found.groups.slice(shown.length);
+    const others = restOf(cube.dims[by]), named = found.groups.filter((one) => one.place !== others);
+    const shown = named.slice(0, Math.min(limit, SLOTS)), rest = [...named.slice(shown.length), ...found.groups.filter((one) => one.place === others)];
     const slots = assign(cube, now.by, shown.map((one) => one.place));
     this.told = { cube, now, by, found, before, shown, rest, slots, against, limit };
     this.selects(now);
     this.headline();
-    crumbs(this.find("crumbs"), this.source.cube, now.filters, (changes) => this.set(changes));
+    this.names();
     this.notes();
     this.draw();
     this.table();
-    this.panel.show(this.source.cube, now.filters);
   }
 
   selects(now) {
@@ -200,7 +213,7 @@ export class Explorer extends View {
     const rows = this.rows();
     const body = rows.slice(0, size).map((row) => h("tr", {},
       h("th", { scope: "row" }, h("div", { class: "named" }, h("span", { class: named.has(row.place) ? `swatch s${slots.get(row.place)}` : "swatch other", ariaHidden: "true" }),
-        h("div", { class: "called" }, h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name), row.id ? h("span", { class: "id" }, row.id) : null))),
+        h("div", { class: "called" }, row.place === restOf(cube.dims[by]) ? row.name : h("button", { type: "button", class: "link name", title: `Only ${row.name}`, onclick: () => this.drill(row.place) }, row.name), row.id ? h("span", { class: "id" }, row.id) : null))),
       h("td", { class: "number", title: `${exact(row.total)} ${cube.currency}` }, cents(row.total)),
       h("td", { class: "number share" }, share(row.total, found.total), found.total > 0n && h("meter", { value: Math.max(0, toNumber(row.total)), max: Math.max(1e-9, toNumber(found.groups[0]?.total ?? 1n)), ariaHidden: "true" })),
       ...(before ? [h("td", { class: "number" }, cents(row.before)), h("td", { class: `number ${row.change > 0n ? "up" : row.change < 0n ? "down" : ""}` }, cents(row.change, true)), h("td", { class: "number" }, row.before > 0n ? share(row.change, row.before, true) : row.change ? "new" : "–")] : [])));
@@ -219,7 +232,7 @@ export class Explorer extends View {
     const { cube, by, now, before } = this.told;
     const dim = cube.dims[by];
     const head = [now.by, "BillingCurrency", now.metric, ...(before ? [`${now.metric} before`, `${now.metric} change`] : [])];
-    const rows = this.rows().map((row) => [dim.values[row.place] ?? "", cube.currency, plain(row.total), ...(before ? [plain(row.before), plain(row.change)] : [])]);
+    const rows = this.rows().map((row) => [row.place === restOf(dim) ? row.name : dim.values[row.place] ?? "", cube.currency, plain(row.total), ...(before ? [plain(row.before), plain(row.change)] : [])]);
     download(`farthing-${days.iso(now.from)}-${days.iso(now.to)}-${now.by.replace(/\W+/g, "-")}.csv`, csvOf([head, ...rows], 1));
     announce("The CSV file was saved.");
   }

@@ -4,7 +4,7 @@ import * as days from "./days.js";
 import { categoryAxis, hatch, tooltip, valueAxis } from "./chart.js";
 import { colourOf } from "./colours.js";
 import { cents, toNumber } from "./money.js";
-import { addedUp, nameOf } from "./cube.js";
+import { addedUp, nameOf, restOf } from "./cube.js";
 import { css, h } from "./dom.js";
 
 const REST = "other";
@@ -14,7 +14,9 @@ export function drawSeries(chart, told, drill) {
   const { cube, now, by, found, before, shown, rest, slots, against } = told;
   const width = found.buckets.length;
   const lines = shown.map((one) => ({ place: one.place, name: nameOf(cube.dims[by], one.place), slot: slots.get(one.place), values: addedUp([one], width) }));
-  if (rest.length) lines.push({ place: null, name: `${REST} (${rest.length.toLocaleString("en")})`, slot: null, values: addedUp(rest, width) });
+  const dim = cube.dims[by], others = restOf(dim);
+  const count = rest.reduce((sum, one) => sum + (one.place === others ? dim.rest : 1), 0);
+  if (rest.length) lines.push({ place: null, name: `${REST} (${count.toLocaleString("en")})`, slot: null, values: addedUp(rest, width) });
   const labels = found.buckets.map((bucket) => days.short(bucket, now.grain));
   // One day alone has no line.
   const kind = width === 1 ? "bar" : now.chart;

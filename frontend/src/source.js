@@ -43,6 +43,8 @@ export class Source {
     this.cube = null;
     this.loading = null;
     this.last = null;
+    // Of a large ledger: cubes by one column each, beside the page's own.
+    this.others = [];
   }
 
   get live() {
@@ -84,16 +86,34 @@ export class Source {
     return query;
   }
 
+  // Fetches those other cubes, one after the other; true if there were any.
+  async apart() {
+    const columns = (this.meta.apart || []).splice(0);
+    for (const by of columns) {
+      const query = new URLSearchParams({ start: this.meta.start, end: this.meta.end, by, metric: this.meta.base[0] });
+      this.others.push(decode(await ask(`${this.meta.url}?${query}`)));
+    }
+    return columns.length > 0;
+  }
+
+  // The columns that can be filtered by, with their values, the costliest first; and what accounts are called.
+  known() {
+    const cubes = [this.cube, ...this.others];
+    return { dims: cubes.flatMap((cube) => cube.dims), rank: cubes.flatMap((cube) => cube.rank) };
+  }
+
   // The cube that can answer: the page's own, or, live, one that the server makes for this question.
   async cubeFor({ metric, by, filters, from, to }, signal) {
     const cube = await this.base();
     const columns = [...new Set([by, ...filters.map((one) => one.column)])].filter(Boolean);
     const within = !this.live || from >= cube.start || cube.start <= this.meta.firstDay;
-    const own = within && columns.every((column) => dimOf(cube, column) >= 0);
-    if (own) {
+    const tells = (one) => within && columns.every((column) => dimOf(one, column) >= 0);
+    if (tells(cube)) {
       if (!cube.metrics.has(metric)) await this.more(cube, metric);
       return cube;
     }
+    const other = this.others.find((one) => tells(one) && one.metrics.has(metric));
+    if (other) return other;
     if (!this.live) throw new Error(`this page's data does not tell ${columns.join(" and ")}; the live dashboard does`);
     // The server filters; what comes back is one column, however large the ledger.
     const start = Math.max(from, this.meta.firstDay);

@@ -6,7 +6,7 @@ import { filtersOf, putFilters } from "./filtering.js";
 export class View {
   // `defaults`: what the page shows where the address says nothing.
   constructor(root, source, page, defaults) {
-    Object.assign(this, { root, source, page, defaults: { ...defaults }, stop: null });
+    Object.assign(this, { root, source, page, defaults: { ...defaults }, stop: null, before: null });
     state.onChange(() => !root.closest("[hidden]") && this.render());
   }
 
@@ -34,6 +34,15 @@ export class View {
       else params.set(key, value);
     }
     state.write(params, this.page, replace);
+    return this.render();
+  }
+
+  // Nobody waits for the answer any more: the engine ends its question, the page shows what it did before.
+  halt() {
+    this.stop?.abort();
+    this.root.removeAttribute("aria-busy");
+    if (!this.before) return this.say("error", "It was stopped. A shorter period or a filter is answered sooner.");
+    state.write(this.before, this.page, true);
     return this.render();
   }
 

@@ -10,7 +10,9 @@ import { nextColumn, putFilters, whereOf } from "./filtering.js";
 import { cents, exact, fromText, inCents, plain, share } from "./money.js";
 import { beginningOfTwo, PeriodDialog, PRESETS, rangeText, span } from "./periods.js";
 import { fromCube, inCentsThatAddUp, largest } from "./waterfall.js";
-import { dimOf, nameAndId } from "./cube.js";
+import { nameAndId } from "./cube.js";
+import { patiently } from "./patiently.js";
+import * as state from "./state.js";
 import { View } from "./view.js";
 
 const BARS = 12;
@@ -24,7 +26,7 @@ export class Why extends View {
 
   async start() {
     try {
-      const cube = await this.source.base();
+      const cube = await patiently(this.root, this.source.base());
       if (!cube.cells.length) return this.say("empty");
       const start = beginningOfTwo(this.defaults.period, cube.today, this.source.bounds());
       if (!start) return this.say("error", "The ledger has one day, and a change needs two: farthing backfill or farthing import brings more.");
@@ -42,8 +44,10 @@ export class Why extends View {
       this.find("csv").addEventListener("click", () => this.csv());
       await this.render();
     } catch (error) {
-      this.say("error", error.message);
+      return this.say("error", error.message);
     }
+    // On a large ledger what accounts are called comes afterwards.
+    if (await this.source.apart().catch(() => false)) await this.render();
   }
 
   get() {
@@ -68,10 +72,11 @@ export class Why extends View {
     const period = PRESETS.some(([value]) => value === now.period) ? now.period : "custom";
     this.select({ ...now, period, against: now.against === "previous" ? "previous" : "custom" });
     try {
-      const told = this.source.live ? await this.answered(now, signal) : await this.own(now);
+      const told = this.source.live ? await patiently(this.root, this.answered(now, signal), () => this.halt()) : await this.own(now);
       if (signal.aborted) return;
       this.show(now, told);
       this.say("ready");
+      this.before = state.read();
     } catch (error) {
       if (error.name !== "AbortError") this.say("error", error.message);
     } finally {
@@ -88,7 +93,7 @@ export class Why extends View {
 
   // An answer of the server, with names.
   worded(now, told) {
-    const dim = this.source.cube.dims[dimOf(this.source.cube, now.by)];
+    const dim = this.source.known().dims.find((one) => one.column === now.by);
     const called = (value) => {
       const place = dim ? dim.values.indexOf(value) : -1;
       const [name, id] = place >= 0 ? nameAndId(dim, place) : [value ?? "(no name)", ""];
@@ -123,7 +128,7 @@ export class Why extends View {
     this.find("currency").textContent = told.currency;
     this.find("span").textContent = `${share(told.change, told.before, true)} · from ${cents(told.before)} in ${days.spanText(...now.before)} to ${cents(told.after)} in ${days.spanText(...now.after)}`;
     announce(`${cents(told.change, true)} ${told.currency}`);
-    crumbs(this.find("crumbs"), this.source.cube, now.filters, (changes) => this.set(changes));
+    crumbs(this.find("crumbs"), this.source.known(), now.filters, (changes) => this.set(changes));
     this.table();
     const effects = Object.entries(told.effects || {}).filter(([, amount]) => amount);
     const notes = [...told.notes, ...(effects.length ? [`In all: ${effects.map(([name, amount]) => `${name} ${cents(amount, true)} (${name === "change" && told.apart === false ? "not told apart in this copy" : MEANINGS[name]})`).join(", ")}.`] : [])];
