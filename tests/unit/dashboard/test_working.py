@@ -4,26 +4,36 @@ import asyncio
 import threading
 import time
 
+import duckdb
 import pytest
 
-from farthing.dashboard import behind as behind_module
-from farthing.dashboard.behind import Behind
 from farthing.dashboard.working import Working
-from farthing.errors import StoppedError
-from farthing.query.engines.reports import asked, connected
-from farthing.stopping import Stop, stoppable, take
+from farthing.errors import CalledOffError
+from farthing.query.calling_off import Asker, asker
+from farthing.query.engines.reports import connected
 
 HEAVY = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
+
+
+def asked(connection, sql):
+    """As the engine asks: on a cursor, called off by whoever leaves."""
+    with connection.cursor() as cursor, asker().interrupting(cursor.interrupt):
+        try:
+            return cursor.execute(sql).fetchall()
+        except duckdb.Error:
+            asker().check()
+            raise
 
 
 class Request:
     """A client that leaves after so many seconds."""
 
-    def __init__(self, leaves=None):
-        self._leaves = None if leaves is None else time.monotonic() + leaves
+    def __init__(self, leaves=60.0):
+        self._leaves = leaves
 
-    async def is_disconnected(self):
-        return self._leaves is not None and time.monotonic() > self._leaves
+    async def receive(self):
+        await asyncio.sleep(self._leaves)
+        return {"type": "http.disconnect"}
 
 
 def test_a_client_that_leaves_ends_its_question_in_the_engine():
@@ -32,7 +42,7 @@ def test_a_client_that_leaves_ends_its_question_in_the_engine():
     async def main():
         working = Working()
         begun = time.monotonic()
-        with pytest.raises(StoppedError):
+        with pytest.raises(CalledOffError):
             await working.for_request(Request(leaves=0.2), lambda: asked(connection, HEAVY))
         return time.monotonic() - begun
 
@@ -59,7 +69,7 @@ def test_the_loop_turns_while_questions_are_worked_on_and_the_end_ends_them():
 
     turns, told = asyncio.run(main())
     assert turns > 5
-    assert [type(one) for one in told] == [StoppedError] * 3
+    assert [type(one) for one in told] == [CalledOffError] * 3
     connection.close()
 
 
@@ -94,48 +104,12 @@ def test_what_is_shared_is_worked_out_once_and_goes_on_when_patience_is_over():
     asyncio.run(main())
 
 
-def test_what_is_behind_the_pages_is_done_once_in_turn_and_again_if_it_failed():
-    behind, go, done = Behind(), threading.Event(), []
-
-    def first():
-        assert go.wait(20)
-        done.append("first")
-        return 1
-
-    def second():
-        done.append("second")
-        return 2
-
-    assert behind.known("first", first, 0.01) is None
-    assert behind.known("second", second, 0.01) is None
-    assert behind.pending() == ("first", "second")
-    stop = Stop()
-    stop.ask()
-    with stoppable(stop), pytest.raises(StoppedError):
-        behind.wait("first", first)
-    go.set()
-    assert behind.wait("second", lambda: 3) == 2
-    assert behind.wait("first", first) == 1
-    assert done == ["first", "second"]
-    with pytest.raises(ZeroDivisionError):
-        behind.wait("wrong", lambda: 1 // 0)
-    assert behind.wait("wrong", lambda: 5) == 5
-    behind.close()
-
-
-def test_closing_ends_what_the_engine_works_on(monkeypatch):
-    monkeypatch.setattr(behind_module, "CLOSE_SECONDS", 20.0)
-    connection, behind = connected(), Behind()
-    piece = behind.begin("heavy", lambda: asked(connection, HEAVY))
-    time.sleep(0.2)
-    behind.close()
-    assert isinstance(piece.exception(timeout=0), StoppedError)
-    connection.close()
-
-
 def test_a_lock_is_not_waited_for_by_somebody_who_left():
-    lock, stop = threading.Lock(), Stop()
+    lock, who = threading.Lock(), Asker()
     lock.acquire()
-    threading.Timer(0.1, stop.ask).start()
-    with stoppable(stop), pytest.raises(StoppedError):
-        take(lock)
+    threading.Timer(0.1, who.leave).start()
+    with pytest.raises(CalledOffError):
+        who.take(lock)
+    lock.release()
+    Asker().take(lock)
+    assert lock.locked()

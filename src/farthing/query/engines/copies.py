@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import msgspec
 
@@ -27,10 +28,13 @@ from farthing.sqltext import escaped, literal, quoted
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = "farthing.copies/1"
+SCHEMA = "farthing.copies/2"
 
 COPIED_FROM = 1 << 20
 """Bytes of reports of one month that are not copied yet: fewer are parsed faster than they are copied."""
+
+CHUNK = 1 << 20
+"""Bytes that are read at a time for a checksum."""
 
 UNUSED_SECONDS = 3600.0
 """How long a file stays that was replaced: another process may still read it."""
@@ -43,11 +47,15 @@ class _Copied(msgspec.Struct, frozen=True):
 
 
 class _Month(msgspec.Struct, frozen=True):
-    """What a month's file holds. ``size`` in bytes: one that was cut off is not used."""
+    """What a month's file holds. ``size`` in bytes, ``crc`` the CRC-32 of them: a damaged one is not used.
+
+    Parquet itself has no checksum that DuckDB looks at: a bit that fell over would be another amount.
+    """
 
     schema: str
     file: str
     size: int
+    crc: int
     days: dict[date, _Copied]
 
 
@@ -133,9 +141,18 @@ def _read(folder: Path | None, name: str) -> _Month | None:
     with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
         month = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=_Month)
         path = folder / month.file
-        if month.schema == SCHEMA and path.parent == folder and path.stat().st_size == month.size:
+        whole = path.parent == folder and path.stat().st_size == month.size
+        if month.schema == SCHEMA and whole and _crc(path) == month.crc:
             return month
     return None
+
+
+def _crc(path: Path) -> int:
+    found = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            found = crc32(chunk, found)
+    return found
 
 
 def _copy(
@@ -167,7 +184,7 @@ def _copy(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         connection.execute(f"COPY ({rows} ORDER BY {order}) TO {literal(str(writing))} (FORMAT parquet)")
-        month = _Month(SCHEMA, file, writing.stat().st_size, dict(sorted(copied.items())))
+        month = _Month(SCHEMA, file, writing.stat().st_size, _crc(writing), dict(sorted(copied.items())))
         writing.replace(folder / file)
         writing.write_bytes(msgspec.json.encode(month))
         writing.replace(folder / f"{name}.json")
