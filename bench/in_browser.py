@@ -1,6 +1,6 @@
 """What a person waits for on the dashboard, in Chromium; run by bench.dashboard with the browser's own environment.
 
-    python -m bench.in_browser http://127.0.0.1:8321 5
+    python -m bench.in_browser http://127.0.0.1:8321 5 / /explorer
 
 Prints JSON: milliseconds by what was done, one for each round.
 """
@@ -15,6 +15,14 @@ from tools.chromium import find, flags
 PAINTED = """() => new Promise((done) => {
   const seen = new PerformanceObserver((list) => done(list.getEntries().at(-1).startTime));
   seen.observe({ type: 'largest-contentful-paint', buffered: true });
+})"""
+
+# From the start of the navigation until the page has its figures, and the longest task of the main thread so far.
+CHARTED = "() => performance.now()"
+LONGEST = """() => new Promise((done) => {
+  const seen = new PerformanceObserver((list) => done(Math.max(...list.getEntries().map((one) => one.duration))));
+  seen.observe({ type: 'longtask', buffered: true });
+  setTimeout(() => done(0), 100);
 })"""
 
 READY = """() => [...document.querySelectorAll('[data-page]')].every(
@@ -56,19 +64,21 @@ ACTS = (
 
 def main() -> None:
     """Measures and prints."""
-    address, rounds = sys.argv[1], int(sys.argv[2])
+    address, rounds, paths = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     told: dict[str, list[float]] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find(), args=flags())
         for _ in range(rounds):
-            for path in ("/", "/explorer"):
+            for path in paths or ("/", "/explorer"):
                 page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
                 page.goto(address + path)
                 page.wait_for_function(READY)
+                told.setdefault(f"first chart of {path}", []).append(page.evaluate(CHARTED))
                 page.wait_for_timeout(500)
                 told.setdefault(f"largest contentful paint of {path}", []).append(page.evaluate(PAINTED))
                 if path == "/explorer":
                     _act(page, told)
+                told.setdefault(f"longest task of {path}", []).append(page.evaluate(LONGEST))
                 page.close()
         browser.close()
     print(json.dumps(told))
