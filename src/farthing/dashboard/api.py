@@ -20,7 +20,7 @@ from farthing.model import BILLED_COST, Period
 from farthing.periods import resolve
 from farthing.query.compare import PREVIOUS, compared, previous
 from farthing.query.documents import as_json_text, compared_as_json
-from farthing.query.model import Query, parse_by, parse_metrics, parse_where
+from farthing.query.model import Filter, Query, parse_by, parse_metrics, parse_where
 from farthing.query.sources import SourceName
 from farthing.reporting import days_of
 from farthing.settings import nearest
@@ -128,21 +128,32 @@ def cube(pages: Pages, asked: CubeAsked) -> bytes:
         start = min(max(period.start, everything.start), everything.end)
         inside = Period(start, max(start, min(period.end, everything.end)))
         columns = tuple(name for name in parse_by(asked.by) if name != "ChargePeriodStart")
-        filters = parse_where(" ".join(asked.where))
-        metrics = parse_metrics(asked.metric)
-        if len(columns) == 1 and columns != BASE_COLUMNS[:1]:
-            return msgspec.json.encode(pages.largest(inside, columns[0], metrics, filters))
-        # Far too many are refused before they are read, a few too many when they are counted.
-        if pages.cells(inside, columns, filters) <= SURELY * MOST_CELLS:
-            made = pages.cube(inside, columns, metrics, filters)
-            if sum(made.cells) <= MOST_CELLS:
-                return msgspec.json.encode(made)
-        raise UsageError(
-            f"by {' and '.join(columns)} there are more than {MOST_CELLS:,} amounts in {period}: ask for fewer "
-            "days, one column, or a filter"
-        )
+        filters, metrics = parse_where(" ".join(asked.where)), parse_metrics(asked.metric)
+
+        def answer() -> bytes:
+            return _cube(pages, inside, columns, metrics, filters)
+
+        # What every page starts with is there at the next start of the server too.
+        name = None if filters else pages.beginning_name(inside, columns, metrics)
+        return answer() if name is None else pages.reading.kept_bytes_on_disk(name, answer)
 
     return pages.reading.kept(("cube", asked), make)
+
+
+def _cube(
+    pages: Pages, period: Period, columns: tuple[str, ...], metrics: tuple[str, ...] | None, filters: tuple[Filter, ...]
+) -> bytes:
+    if len(columns) == 1 and columns != BASE_COLUMNS[:1]:
+        return msgspec.json.encode(pages.largest(period, columns[0], metrics, filters))
+    # Far too many are refused before they are read, a few too many when they are counted.
+    if pages.cells(period, columns, filters) <= SURELY * MOST_CELLS:
+        made = pages.cube(period, columns, metrics, filters)
+        if sum(made.cells) <= MOST_CELLS:
+            return msgspec.json.encode(made)
+    raise UsageError(
+        f"by {' and '.join(columns)} there are more than {MOST_CELLS:,} amounts in {period}: ask for fewer "
+        "days, one column, or a filter"
+    )
 
 
 def explained(pages: Pages, asked: ExplainAsked) -> bytes:

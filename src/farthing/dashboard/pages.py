@@ -354,7 +354,7 @@ class Pages:
             "start": str(period.start),
             "end": str(period.end),
             "firstDay": (everything.start - _EPOCH).days,
-            "base": [name for name in BASE_METRICS if name in self.metrics()] or list(self.metrics()[:1]),
+            "base": self.base_metrics(),
             "metrics": [
                 {"value": name, "label": METRICS[name].label if name in METRICS else name} for name in self.metrics()
             ],
@@ -376,6 +376,19 @@ class Pages:
         kept = sorted({lens.column for lens in lenses if any(app.store.keys(lens_prefix(lens.name)))})
         made_up = self.reading.kept("made-up columns", lambda: made_up_columns(app))
         return tuple(dict.fromkeys([*told, *made_up, *kept]))
+
+    def beginning_name(self, period: Period, columns: tuple[str, ...], metrics: tuple[str, ...] | None) -> str | None:
+        """What a cube that a page starts with is called; None for any other."""
+        base = tuple(self.base_metrics())
+        if period != self.base_period() or not period or metrics not in (base, base[:1]):
+            return None
+        if columns == self.base_columns() or (len(columns) == 1 and columns[0] in BASE_COLUMNS):
+            return "-".join(("cube", *columns, *metrics))
+        return None
+
+    def base_metrics(self) -> list[str]:
+        """What the page's own cube adds up."""
+        return [name for name in BASE_METRICS if name in self.metrics()] or list(self.metrics()[:1])
 
     def cells(self, period: Period, columns: Sequence[str], filters: Sequence[Filter] = ()) -> int:
         """About how many cells the cube of these columns has, told by the period's last days."""

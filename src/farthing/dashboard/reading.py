@@ -207,6 +207,15 @@ class Reading:
 
         return self.kept(name, found)
 
+    def kept_bytes_on_disk(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """As :meth:`kept_on_disk`, of an answer that is bytes; who asks keeps it himself."""
+        version = self.version()
+        made = self._shelf.load_bytes(name, version)
+        if made is None:
+            made = make()
+            self._shelf.save_bytes(name, version, made)
+        return made
+
     def soon(self, name: Hashable, make: Callable[[], T], seconds: float = SOON_SECONDS) -> T | None:
         """As :meth:`kept`, but None where it takes longer than that; it is made all the same, and there later."""
         told: list[T] = []

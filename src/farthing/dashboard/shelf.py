@@ -49,15 +49,26 @@ class Shelf:
 
     def load(self, name: str, version: str, type_: type[T]) -> T | None:
         """The answer, None where there is none for this version."""
+        body = self.load_bytes(name, version)
         try:
-            head, _, value = self._path(name).read_bytes().partition(b"\n")
-            return msgspec.json.decode(value, type=type_) if head == self._head(version, value) else None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return None if body is None else msgspec.json.decode(body, type=type_)
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
 
     def save(self, name: str, version: str, value: object) -> None:
         """Keeps an answer in the place of an earlier one. What cannot be written is worked out again."""
-        body = encode(value)
+        self.save_bytes(name, version, encode(value))
+
+    def load_bytes(self, name: str, version: str) -> bytes | None:
+        """As :meth:`load`, of an answer that is bytes."""
+        try:
+            head, _, body = self._path(name).read_bytes().partition(b"\n")
+        except OSError:
+            return None
+        return body if head == self._head(version, body) else None
+
+    def save_bytes(self, name: str, version: str, body: bytes) -> None:
+        """As :meth:`save`."""
         path = self._path(name)
         temporary = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns():x}.writing")
         try:
