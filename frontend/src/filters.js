@@ -28,11 +28,19 @@ export class FilterPanel {
     this.cube = cube;
     this.filters = filters;
     this.button.querySelector("[data-part=filter-count]").textContent = filters.length ? ` (${filters.length})` : "";
-    if (!this.panel.hidden) this.draw();
+    if (this.panel.hidden) return;
+    // The same list as before: which buttons are pressed is all that changed.
+    if (this.drawn && this.drawn.dims.length === cube.dims.length && this.drawn.dims.every((dim, place) => dim === cube.dims[place])) this.press();
+    else this.draw();
+  }
+
+  press() {
+    this.signs.forEach(({ button, pressed }) => button.setAttribute("aria-pressed", String(pressed())));
   }
 
   draw() {
     const { cube } = this;
+    this.drawn = cube;
     const place = Math.max(0, cube.dims.findIndex((dim) => dim.column === this.column));
     const dim = cube.dims[place];
     this.column = dim.column;
@@ -50,6 +58,7 @@ export class FilterPanel {
 
   items(dim, place) {
     const wanted = this.text.trim().toLowerCase();
+    this.signs = [];
     const found = this.cube.rank[place].filter((value) => !wanted || nameOf(dim, value).toLowerCase().includes(wanted));
     if (!found.length) return [h("li", { class: "muted" }, "Nothing of that name")];
     return found.slice(0, MOST).map((value) => {
@@ -57,6 +66,7 @@ export class FilterPanel {
       const has = (exclude) => this.filters.some((one) => one.column === dim.column && one.value === text && one.exclude === exclude);
       const button = (exclude, sign, label) => {
         const one = h("button", { type: "button", class: "sign", ariaPressed: String(has(exclude)), ariaLabel: `${label} ${nameOf(dim, value)}`, title: label, onclick: () => this.put(dim.column, text, exclude, has(exclude)) }, sign);
+        this.signs.push({ button: one, pressed: () => has(exclude) });
         one.dataset.key = `${exclude}${text}`;
         return one;
       };
