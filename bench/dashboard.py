@@ -35,7 +35,9 @@ BROWSER = Path(".venv/browser/bin/python")
 READERS, EACH = 50, 6
 """Readers at once, and how many questions each asks one after the other."""
 
-GOAL_PAINT_MS, GOAL_ACT_MS, GOAL_SCRIPT_KB = 1000, 100, 450
+GOAL_ACT_MS, GOAL_SCRIPT_KB = 100, 450
+GOALS_MS = {"paint": 1000, "first chart": 3000, "task": 500}
+"""By a word of what was measured; whatever else is what somebody does on a page."""
 
 YEAR = "year"
 """A year of 200 accounts with 100 services each, 7.4 million amounts of each metric: by hand, 1.6 GB of reports."""
@@ -172,20 +174,27 @@ def _seen(address: str, rounds: int) -> None:
     print(f"\nIn Chromium, milliseconds, {rounds} rounds\n")
     print("| What | Median | Worst | Goal |\n| --- | ---: | ---: | ---: |")
     for name, times in told.items():
-        goal = GOAL_PAINT_MS if "paint" in name or "first" in name else GOAL_ACT_MS
+        goal = next((goal for word, goal in GOALS_MS.items() if word in name), GOAL_ACT_MS)
         print(f"| {name} | {statistics.median(times):.0f} | {max(times):.0f} | {goal} |")
 
 
 def _get(address: str, path: str) -> bytes:
-    """One answer, over a connection of its own."""
+    """One answer, over a connection of its own; a page that says that it will follow is asked for until it does."""
+    while True:
+        status, body = _answer(address, path)
+        if status != 202:
+            assert status == 200, f"{path}: {status} {body[:200]!r}"
+            return body
+        time.sleep(0.05)
+
+
+def _answer(address: str, path: str) -> tuple[int, bytes]:
     place = urlsplit(address)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=600)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        body = answer.read()
-        assert answer.status == 200, f"{path}: {answer.status} {body[:200]!r}"
-        return body
+        return answer.status, answer.read()
     finally:
         connection.close()
 

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -26,8 +27,11 @@ def address(process):
 
 def status(url):
     try:
-        with urllib.request.urlopen(url) as answer:
-            return answer.status
+        while True:
+            with urllib.request.urlopen(url) as answer:
+                if answer.status != 202:  # the first page of a busy machine may follow one that says so
+                    return answer.status
+            time.sleep(0.05)
     except urllib.error.HTTPError as error:
         return error.code
 
