@@ -297,6 +297,38 @@ def test_series_that_rise_and_fall_at_once_make_the_total_s_interval_wider():
     assert width(other) < 1.5 * width(one)
 
 
+def test_what_all_days_still_grow_by_evens_out_in_no_total():
+    """Nothing is unknown but how far the last two days fill up, which is alike in all services."""
+    as_of, growth = date(2026, 5, 31), {date(2026, 5, 29): 1.5, date(2026, 5, 30): 3.0}
+    bill = flat(6000.0)
+    widths = []
+    for count in (1, 40):
+        spend = {(f"Service {n}", "1"): {day: amount / count for day, amount in bill.items()} for n in range(count)}
+        told = estimate(panel(spend), as_of, Period(date(2026, 5, 1), as_of + timedelta(days=1)), growth=growth)
+        widths.append(float(told.hi80 - told.lo80))
+    assert widths[1] == pytest.approx(widths[0], rel=0.06)
+
+
+def test_a_total_that_moves_together_is_wider_downwards_too():
+    rows = outlook(panel(moving(at_once=True)), AS_OF, months_from(AS_OF)).rows
+    for told in (row.estimate for row in rows if row.group == TOTAL):
+        assert told.lo95 < told.lo80 < told.mean
+
+
+@pytest.mark.parametrize("days_unsettled", [1, 2])
+def test_a_sudden_day_that_still_fills_up_may_go_on(days_unsettled):
+    unsettled = [AS_OF - timedelta(days=ago) for ago in range(days_unsettled, 0, -1)]
+    spend = plus(steady(), dict.fromkeys(unsettled, 400.0))
+    calm, told = (estimate(panel({EC2: one}), AS_OF, JUNE, without=unsettled) for one in (steady(), spend))
+    to_come = (JUNE.end - AS_OF).days
+    assert float(told.mean - calm.mean) == pytest.approx(400 * days_unsettled, rel=0.1)
+    assert float(told.hi80 - told.mean) > 0.9 * 400 * to_come
+    assert float(told.mean - told.lo80) == pytest.approx(float(calm.mean - calm.lo80), rel=0.2)
+    # One that is low still fills up.
+    low = estimate(panel({EC2: plus(steady(), dict.fromkeys(unsettled, -90.0))}), AS_OF, JUNE, without=unsettled)
+    assert float(low.mean - low.lo95) == pytest.approx(float(calm.mean - calm.lo95), rel=0.2)
+
+
 def test_the_total_of_one_service_has_the_service_s_interval():
     told = outlook(panel({EC2: steady()}), AS_OF, months_from(AS_OF)).rows
     totals = [row.estimate for row in told if row.group == TOTAL]

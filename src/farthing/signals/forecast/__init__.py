@@ -1,9 +1,9 @@
 """The forecast: what a span of days will cost, of each group and in total, with intervals. Standard library only.
 
 ``outlook`` forecasts periods, ``units`` are the series that it goes on with one by one, ``usage`` tells how one goes
-on, ``memory`` what comes once a month, ``spread`` how far such forecasts were off before, ``shared`` what the series
-have in common; ``intervals`` makes bounds of that. ``naive`` is what they are held against. :func:`estimate` is all
-that a budget needs.
+on, ``memory`` what comes once a month, ``unsettled`` what days that still fill up say; ``spread`` how far such
+forecasts were off before, ``shared`` what the series have in common, ``intervals`` makes bounds of that. ``naive`` is
+what they are held against. :func:`estimate` is all that a budget needs.
 """
 
 from collections.abc import Collection, Mapping

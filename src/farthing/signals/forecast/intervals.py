@@ -18,26 +18,40 @@ SOON = 16.0
 """Days to the middle of a period, up to which it is taken to be near: that of the running month at its beginning."""
 
 
-def bounds(futures: Sequence[float], wide80: float = WIDER80, wide95: float = WIDER95) -> tuple[float, ...]:
+def bounds(futures: Sequence[float]) -> tuple[float, float, float, float]:
     """The bounds of the 80 % and of the 95 % interval around the mean of these futures: lo80, hi80, lo95, hi95.
 
     The mean is within them, whatever the past says.
 
     Args:
         futures: less their mean.
-        wide80: times that the 80 % interval is as wide as the futures'.
-        wide95: the same of the 95 % interval.
     """
+    return *_bounds(futures, LO80, WIDER80), *_bounds(futures, LO95, WIDER95)
+
+
+def bounds_of_sum(
+    alone: Sequence[float], in_common: Sequence[float], shares: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """The same, of a sum of series.
+
+    Args:
+        alone: futures of what the series do by themselves.
+        in_common: of what is in all of them alike, which evens out in no sum.
+        shares: of :func:`shares_of_sum`: what the 80 % and the 95 % interval have of the first.
+    """
+    for80, for95 = ([share * one + all_ for one, all_ in zip(alone, in_common, strict=True)] for share in shares)
+    return *_bounds(for80, LO80, WIDER80), *_bounds(for95, LO95, WIDER95)
+
+
+def _bounds(futures: Sequence[float], share: float, wider: float) -> tuple[float, float]:
     ordered = sorted(futures)
-    lo80, lo95 = (min(quantile(ordered, share), 0.0) for share in (LO80, LO95))
-    hi80, hi95 = (max(quantile(ordered, 1 - share), 0.0) for share in (LO80, LO95))
     # No future is lower than the lowest that was drawn: usage is not paid back.
-    least = min(ordered[0], 0.0)
-    return max(wide80 * lo80, least), wide80 * hi80, max(wide95 * lo95, least), wide95 * hi95
+    low = max(wider * min(quantile(ordered, share), 0.0), min(ordered[0], 0.0))
+    return low, wider * max(quantile(ordered, 1 - share), 0.0)
 
 
-def widths_of_sum(parts: Sequence[Sequence[float]], ahead: float, together: float) -> tuple[float, float]:
-    """How much wider than its futures the intervals of a sum are: ``wide80`` and ``wide95`` of :func:`bounds`.
+def shares_of_sum(parts: Sequence[Sequence[float]], ahead: float, together: float) -> tuple[float, float]:
+    """How wide the 80 % and the 95 % interval of a sum are, as a share of what its futures make of it.
 
     The more series of a like size are summed, the more :data:`SUM80` holds; a sum of one is that one.
 
@@ -49,11 +63,11 @@ def widths_of_sum(parts: Sequence[Sequence[float]], ahead: float, together: floa
     spreads = [fmean(off * off for off in own) ** 0.5 for own in parts]
     total = sum(spreads)
     if ahead > SOON or not total:
-        return WIDER80 * together, WIDER95 * together
+        return together, together
     # One over the number of parts, if all were as large as each other.
     alone = sum(one * one for one in spreads) / total**2
     wide80, wide95 = (many + (one - many) * alone for one, many in ((WIDER80, SUM80), (WIDER95, SUM95)))
-    return wide80 * together, wide95 * together
+    return wide80 / WIDER80 * together, wide95 / WIDER95 * together
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

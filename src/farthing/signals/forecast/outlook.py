@@ -11,9 +11,10 @@ import msgspec
 
 from farthing.model import EXACT, ZERO, Estimate, Period, exact_sum
 from farthing.signals.forecast.calendar import first_of, month_number
-from farthing.signals.forecast.intervals import WIDER80, WIDER95, bounds, widths_of_sum
-from farthing.signals.forecast.spread import DRAWS, beyond, draws, drifting, outcome, pools
+from farthing.signals.forecast.intervals import bounds, bounds_of_sum, shares_of_sum
+from farthing.signals.forecast.spread import DRAWS, draws, drifting, outcome, pools
 from farthing.signals.forecast.units import By, Group, Known, known_of
+from farthing.signals.forecast.unsettled import beyond, going_on, spreading
 from farthing.signals.forecast.usage import LEARNING
 from farthing.signals.panel import Panel
 
@@ -137,16 +138,22 @@ def _forecasts(
             growing[unit.group] += sum(share * abs(unit.values[at]) for at, share in grown.items())
             if span:
                 drawn = draws(one, place, mean, len(span), errors, random)
+                step, likely = going_on(unit, one.course, known)
+                if step:
+                    to_come = sum(day > known.unsettled[-1] for day in span)
+                    drawn = list(map(add, drawn, spreading(step, likely, to_come, random)))
                 futures[unit.group] = list(map(add, futures[unit.group], drawn))
+        ahead = past.past[True][place].days
+        shares = shares_of_sum(list(futures.values()), ahead, past.together[place])
+        alone = [sum(column) for column in zip(*futures.values(), strict=True)] or [0.0] * DRAWS
+        in_common = [sum(growing.values()) * one for one in chance] or [0.0] * DRAWS
         if grown:
             futures = {
                 group: [off + growing[group] * one for off, one in zip(own, chance, strict=True)]
                 for group, own in futures.items()
             }
-        parts = [_row(period, g, facts[g], means[g], futures[g], learning=since[g] < LEARNING) for g in groups]
-        total = [sum(column) for column in zip(*futures.values(), strict=True)] or [0.0] * DRAWS
-        ahead = past.past[True][place].days
-        yield _total(period, parts, total, widths_of_sum(list(futures.values()), ahead, past.together[place]))
+        parts = [_row(period, g, facts[g], means[g], bounds(futures[g]), learning=since[g] < LEARNING) for g in groups]
+        yield _total(period, parts, bounds_of_sum(alone, in_common, shares))
         yield from parts
 
 
@@ -161,20 +168,18 @@ def _age(known: Known, group: Group) -> int:
 
 
 def _row(
-    period: Period, group: Group, fact: Decimal, mean: Decimal, futures: Sequence[float], *, learning: bool
+    period: Period, group: Group, fact: Decimal, mean: Decimal, offs: Sequence[float], *, learning: bool
 ) -> Forecast:
-    return Forecast(period, group, fact, _estimate(exact_sum([fact, mean]), futures), learning)
+    return Forecast(period, group, fact, _estimate(exact_sum([fact, mean]), offs), learning)
 
 
-def _total(
-    period: Period, parts: Sequence[Forecast], futures: Sequence[float], widths: tuple[float, float]
-) -> Forecast:
+def _total(period: Period, parts: Sequence[Forecast], offs: Sequence[float]) -> Forecast:
     fact = exact_sum(part.fact for part in parts)
-    return Forecast(period, TOTAL, fact, _estimate(exact_sum(part.estimate.mean for part in parts), futures, widths))
+    return Forecast(period, TOTAL, fact, _estimate(exact_sum(part.estimate.mean for part in parts), offs))
 
 
-def _estimate(mean: Decimal, futures: Sequence[float], widths: tuple[float, float] = (WIDER80, WIDER95)) -> Estimate:
-    lo80, hi80, lo95, hi95 = (exact_sum([mean, to_decimal(off)]) for off in bounds(futures, *widths))
+def _estimate(mean: Decimal, offs: Sequence[float]) -> Estimate:
+    lo80, hi80, lo95, hi95 = (exact_sum([mean, to_decimal(off)]) for off in offs)
     return Estimate(mean=mean, lo80=lo80, hi80=hi80, lo95=min(lo95, lo80), hi95=max(hi95, hi80))
 
 

@@ -16,12 +16,11 @@ from random import Random
 import msgspec
 
 from farthing.model import Period
-from farthing.signals.anomalies.fees import MOVES
 from farthing.signals.forecast.calendar import moved
 from farthing.signals.forecast.memory import expected
 from farthing.signals.forecast.shared import drift_of, together_of
-from farthing.signals.forecast.units import RECENT, Known, Unit
-from farthing.signals.forecast.usage import LEAST_STEP, Course, course_of
+from farthing.signals.forecast.units import RECENT, Unit
+from farthing.signals.forecast.usage import Course, course_of
 
 ONE_DAY = timedelta(days=1)
 
@@ -76,26 +75,6 @@ def outcome(unit: Unit, days: Sequence[date], known: int, wanted: Sequence[Seque
         means.append(sum(course.amounts(span)) + sum(one.amount for one in once))
         scales.append((course.level if course.dense else usual) * len(span))
     return Outcome(course, tuple(means), tuple(scales))
-
-
-def beyond(unit: Unit, one: Outcome, place: int, known: Known, period: Period) -> float:
-    """What the unsettled days of a period have already beyond their forecast: it is spent, and is not taken to go on.
-
-    Of a series with spend on most days only what stands out of its noise counts, and a fee of these days that came
-    early is not counted twice. Of others, what the period is expected to come to in all is the least that is there.
-    """
-    there = [(day, amount) for day, amount in zip(known.unsettled, unit.seen, strict=True) if day in period]
-    if not there:
-        return 0.0
-    course, have = one.course, sum(amount for _, amount in there)
-    if not course.dense or not one.scales[place]:
-        return max(0.0, have - max(0.0, one.means[place]))
-    inside = [day for day, _ in there]
-    over = [amount - due for (_, amount), due in zip(there, course.amounts(inside), strict=True)]
-    least = max(LEAST_STEP, 3 * course.noise) * course.level
-    soon = [inside[0] + ONE_DAY * ahead for ahead in range((inside[-1] - inside[0]).days + 1 + MOVES)]
-    fees = expected(course.charges, known.days[0], known.days[-1] + ONE_DAY, soon, fee=unit.fee)
-    return max(0.0, sum(off for off in over if off > least) - sum(max(0.0, fee.amount) for fee in fees))
 
 
 def drifting(unit: Unit, one: Outcome, place: int) -> float:
@@ -181,7 +160,7 @@ def pools(
         for one in ones:
             one.errors = sorted((noise, share - drift * one.days * dense) for noise, share in one.errors)
         _lend(ones)
-    return Pools(past, drift, tuple(together_of(list(months.values()), drift) for months in apart))
+    return Pools(past, drift, _borrowed([list(months.values()) for months in apart], drift))
 
 
 def _far(span: Sequence[date], as_of: date) -> tuple[float, float]:
@@ -204,6 +183,15 @@ def _spans(
         span = slice(bisect_left(days, start), bisect_left(days, end))
         if (end - days[-1]).days <= 1 and span.start < span.stop:
             yield place, span
+
+
+def _borrowed(apart: Sequence[Sequence[Sequence[tuple[float, float]]]], drift: float) -> tuple[float, ...]:
+    """How much series move together, of each period; one that lies too far ahead has it of the one before."""
+    found: list[float] = []
+    for place, months in enumerate(apart):
+        known = not place or len(months) >= len(apart[place - 1]) / 3
+        found.append(together_of(months, drift) if known else found[-1])
+    return tuple(found)
 
 
 def _lend(ones: Sequence[Past]) -> None:
