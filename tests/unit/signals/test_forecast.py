@@ -300,7 +300,7 @@ def test_series_that_rise_and_fall_at_once_make_the_total_s_interval_wider():
 def test_what_all_days_still_grow_by_evens_out_in_no_total():
     """Nothing is unknown but how far the last two days fill up, which is alike in all services."""
     as_of, growth = date(2026, 5, 31), {date(2026, 5, 29): 1.5, date(2026, 5, 30): 3.0}
-    bill = flat(6000.0)
+    bill = {day: amount / growth.get(day, 1.0) for day, amount in flat(6000.0).items()}
     widths = []
     for count in (1, 40):
         spend = {(f"Service {n}", "1"): {day: amount / count for day, amount in bill.items()} for n in range(count)}
