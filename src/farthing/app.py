@@ -166,7 +166,8 @@ class App:
             cache = root / "cache" / prefix
         elif bucket:
             folder: Any = importlib.import_module(FOLDER_HOME)
-            cache = folder.default_cache() / "reports" / bucket / self.settings.prefix / prefix
+            own = [part for part in self.settings.prefix.split("/") if part not in ("", ".", "..")]
+            cache = Path(folder.default_cache(), "reports", bucket, *own, prefix)
         return files_of(self.store, prefix, self._fetched, cache)
 
     def _fetched(self) -> Path:

@@ -103,6 +103,10 @@ class LedgerError(FarthingError):
     """The ledger cannot be read or written."""
 
 
+class QueryFailedError(LedgerError):
+    """An engine could not answer: what it reads has changed or gone since it was opened, or it gave up."""
+
+
 class ConflictError(LedgerError):
     """A conditional write met an object that somebody else wrote in between: read again and retry."""
 

@@ -230,12 +230,18 @@ def webhook(text: str) -> Secret:
 
 
 def _dashboard(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError("must be an http:// or https:// URL")
+    try:
+        url = urlsplit(text)
+        known = url.scheme in ("http", "https") and url.hostname and (url.port or 1)
+    except ValueError:  # a port that is none
+        known = False
+    if not known or re.search(r"[^!-~]|[<>|\\^`{}\"]", text):
+        raise ValueError("must be an http:// or https:// URL, without blanks and such")
     # What opens a dashboard must not travel with every message, and what stands behind '#' is the message's to say.
-    if "@" in url.netloc or url.query or url.fragment or len(text) > LONGEST_DASHBOARD_URL:
+    if "@" in url.netloc or "?" in text or "#" in text or len(text) > LONGEST_DASHBOARD_URL:
         raise ValueError("must be the dashboard's address alone: no password, no '?', no '#', no token")
+    # As it stands in a browser over one of its pages.
+    text = re.sub(r"/[^/]*\.html$", "/", text)
     return text if text.endswith("/") else f"{text}/"
 
 

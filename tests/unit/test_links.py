@@ -65,8 +65,10 @@ def test_every_channel_links_where_there_is_a_dashboard_and_nowhere_else(kind):
 
 
 def test_the_dashboards_address_ends_in_a_slash_and_carries_nothing():
-    assert load({"FARTHING_DASHBOARD_URL": "https://costs.example.org/aws"}).dashboard_url == HOME
-    for wrong in ("costs.example.org", "ftp://x/", "https://me:word@x/", "https://x/?token=abc", "https://x/#y"):
+    for given in ("https://costs.example.org/aws", f"{HOME}index.html", f"{HOME}explorer.html"):
+        assert load({"FARTHING_DASHBOARD_URL": given}).dashboard_url == HOME
+    bad = ("https://x/?token=abc", "https://x/#y", "https://x/#", "https://x/?", "https://x/a b", "https://x/a|b>")
+    for wrong in ("costs.example.org", "ftp://x/", "https://me:word@x/", "https://x:99999/", *bad):
         with pytest.raises(SettingsError, match="FARTHING_DASHBOARD_URL must be"):
             load({"FARTHING_DASHBOARD_URL": wrong})
 

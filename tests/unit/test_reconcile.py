@@ -16,7 +16,7 @@ from farthing import cli
 from farthing.app import App
 from farthing.errors import AccessError, AmountError, AnswerError, CurrencyError, RequestCapError
 from farthing.ledger.folder import FolderStore
-from farthing.ledger.proofs import last
+from farthing.ledger.proofs import Reconciled, Unequal, keep, last
 from farthing.ledger.reports import Reports, encode_report, key_of, lens_prefix
 from farthing.ledger.runs import Runs
 from farthing.ledger.totals import last_asked, lens_names, stored_days
@@ -615,6 +615,24 @@ def test_the_last_result_is_kept_without_asking_again(farthing, client, kept, ho
     assert [(one.day, one.state) for one in found.unequal] == [(ago(2), "differs")]
     assert found.mend == "farthing collect"
     assert found.verdict.startswith("not equal: 1 day differs")
+
+
+def test_a_day_that_differs_is_not_forgotten_when_other_days_are_held_against():
+    store = MemoryStore()
+
+    def proved(period, *days):
+        keep(store, Reconciled(
+            against="cost-explorer", at=NOW, period=period, equal=not days, verdict="so it is",
+            unequal=tuple(Unequal(day, "restated", "why") for day in days), mend="farthing backfill" if days else "",
+        ))  # fmt: skip
+        (found,) = last(store)
+        return found.equal, [one.day for one in found.unequal], found.mend
+
+    assert proved(Period(ago(14), ago(7)), ago(9)) == (False, [ago(9)], "farthing backfill")
+    assert proved(Period(ago(7), TODAY)) == (False, [ago(9)], "farthing backfill")
+    assert proved(Period(ago(7), TODAY), ago(2)) == (False, [ago(2), ago(9)], "farthing backfill")
+    assert "1 day differed when last looked at" in last(store)[0].verdict
+    assert proved(Period(ago(14), TODAY)) == (True, [], "")
 
 
 def test_a_result_that_cannot_be_kept_or_read_spoils_no_proof(farthing, client, kept, home, capsys):

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from farthing.app import App
 from farthing.asking import Question, open_engine
 from farthing.dashboard.shelf import shelf_of
+from farthing.errors import QueryFailedError
 from farthing.exported import exports_of
 from farthing.ledger.derived import Derived
 from farthing.ledger.proofs import PREFIX as PROOFS
@@ -181,10 +182,12 @@ class Reading:
             with self._lock:
                 self._answers[key] = made
                 while len(self._answers) > KEPT:
-                    old, _ = self._answers.popitem(last=False)
-                    self._making.pop(old, None)
+                    self._answers.popitem(last=False)
             return made
         finally:
+            with self._lock:
+                # Whoever waits has the lock already; who comes now finds the answer, or makes it himself.
+                self._making.pop(key, None)
             making.release()
 
     def kept_on_disk(self, name: str, type_: type[T], make: Callable[[], T]) -> T:
@@ -270,8 +273,7 @@ class Reading:
         """
         if only == REPORTS and not self.has_exports():
             only = None  # the same answer, from the engine that is open
-        with self._engine(self._question(query, only)).turn() as engine:
-            return engine.run(query)
+        return self._asked(self._question(query, only), lambda engine: engine.run(query))
 
     def bare_rows(self, query: Query) -> tuple[Result, Rows]:
         """The answer to a query with many rows; see :meth:`farthing.query.engines.base.ChargesEngine.bare_rows`.
@@ -279,8 +281,7 @@ class Reading:
         Raises:
             FarthingError: as an engine's ``run``.
         """
-        with self._engine(self._question(query, None)).turn() as engine:
-            return engine.bare_rows(query)
+        return self._asked(self._question(query, None), lambda engine: engine.bare_rows(query))
 
     def metrics(self, query: Query) -> tuple[str, ...]:
         """The metrics that a query would add up; nothing is added up.
@@ -298,6 +299,19 @@ class Reading:
         with self._engine(kept).turn() as engine:
             yield engine
 
+    def _asked(self, question: Question, ask: Callable[[ChargesEngine], T]) -> T:
+        """What an engine answers; if it fails, what one that is opened anew does: copies may be deleted at any time."""
+        opened = self._engine(question)
+        try:
+            with opened.turn() as engine:
+                return ask(engine)
+        except QueryFailedError:
+            with self._lock:
+                for key in [key for key, one in self._opened.items() if one is opened]:
+                    self._opened.pop(key).close()
+        with self._engine(question).turn() as engine:
+            return ask(engine)
+
     def _question(self, query: Query, only: SourceName | None) -> Question:
         everything = self.everything()
         reach = Period(min(query.period.start, everything.start), max(query.period.end, everything.end))
@@ -312,8 +326,7 @@ class Reading:
 
         def read() -> dict[str, str | None]:
             question = question_of(self.app, self.everything(), ("SubAccountId",), None)
-            with self._engine(question).turn() as engine:
-                return dict(engine.names())
+            return dict(self._asked(question, lambda engine: engine.names()))
 
         return self.kept("names", read)
 

@@ -13,8 +13,9 @@ import msgspec
 
 from farthing.errors import FarthingError
 from farthing.jsontext import builtins, encode
-from farthing.ledger.store import Store
+from farthing.ledger.store import Store, Stored
 from farthing.model import Period
+from farthing.wording import several
 
 SCHEMA = "farthing.reconciled/1"
 PREFIX = "state/reconciled/"
@@ -68,18 +69,31 @@ class _Object(msgspec.Struct, frozen=True):
 
 
 def keep(store: Store, found: Reconciled) -> None:
-    """Keeps it in the place of what was found before. No proof fails because that cannot be written."""
+    """Keeps it, and the days outside its period that differed before. No proof fails because that cannot be written."""
     key = f"{PREFIX}{found.against}.json"
-    shown = msgspec.structs.replace(found, unequal=found.unequal[:MOST_UNEQUAL])
-    data = encode({"schema": SCHEMA, "result": builtins(shown)}) + b"\n"
     try:
         before = store.read(key)
+        data = encode({"schema": SCHEMA, "result": builtins(_with_earlier(found, _read(store, key, before)))}) + b"\n"
         if before is None:
             store.create(key, data)
         else:
             store.replace(key, data, before.etag)
     except FarthingError as error:
         logging.getLogger("farthing").warning(f"what was found is not kept for the dashboard and doctor: {error}")
+
+
+def _with_earlier(found: Reconciled, before: Reconciled | None) -> Reconciled:
+    still = [one for one in before.unequal if one.day not in found.period] if before else []
+    if before is None or not still:
+        return msgspec.structs.replace(found, unequal=found.unequal[:MOST_UNEQUAL])
+    unequal = sorted([*found.unequal, *still], key=lambda one: one.day, reverse=True)
+    return msgspec.structs.replace(
+        found,
+        equal=False,
+        verdict=f"{found.verdict}; of other days, {several(len(still), 'day')} differed when last looked at",
+        unequal=tuple(unequal[:MOST_UNEQUAL]),
+        mend=found.mend or before.mend,
+    )
 
 
 def last(store: Store) -> Sequence[Reconciled]:
@@ -90,15 +104,18 @@ def last(store: Store) -> Sequence[Reconciled]:
     """
     found = []
     for against in SOURCES:
-        stored = store.read(f"{PREFIX}{against}.json")
-        if stored is None:
-            continue
-        try:
-            kept = msgspec.json.decode(stored.data, type=_Object)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            where = store.locate(f"{PREFIX}{against}.json")
-            logging.getLogger("farthing").warning(f"{where} cannot be used ({error}): reconcile again")
-            continue
-        if kept.schema == SCHEMA:
-            found.append(kept.result)
+        key = f"{PREFIX}{against}.json"
+        if (kept := _read(store, key, store.read(key))) is not None:
+            found.append(kept)
     return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def _read(store: Store, key: str, stored: Stored | None) -> Reconciled | None:
+    if stored is None:
+        return None
+    try:
+        kept = msgspec.json.decode(stored.data, type=_Object)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        logging.getLogger("farthing").warning(f"{store.locate(key)} cannot be used ({error}): reconcile again")
+        return None
+    return kept.result if kept.schema == SCHEMA else None

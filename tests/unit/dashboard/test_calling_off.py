@@ -1,6 +1,7 @@
 """A question that nobody waits for any more ends in the engine, and not only in the browser."""
 
 import asyncio
+import shutil
 import threading
 import time
 from datetime import UTC, date, datetime
@@ -17,8 +18,11 @@ from farthing.ledger.folder import FolderStore
 from farthing.ledger.reports import Reports
 from farthing.model import Period
 from farthing.query.calling_off import Asker, asker
+from farthing.query.engines import copies
 from farthing.query.engines.duckdb import DuckDBEngine
 from farthing.query.model import Query
+
+from .conftest import opened
 
 NOW = datetime(2026, 10, 20, tzinfo=UTC)
 PERIOD = Period(date(2026, 10, 1), date(2026, 10, 4))
@@ -156,3 +160,21 @@ def _opened(reading, engine):
     made = _Open(engine)
     reading._opened["one"] = made
     return made
+
+
+@pytest.mark.parametrize("damage", ["deleted", "damaged"])
+def test_a_running_dashboard_survives_that_its_copies_are_gone(tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(copies, "COPIED_FROM", 0)
+    store = FolderStore(tmp_path)
+    for day in PERIOD:
+        Reports(store).write(report(day, {("Amazon EC2", "1"): "1"}))
+    reading = Reading(opened(tmp_path))
+    query = Query(PERIOD, (), (), BILLED)
+    assert reading.ask(query).totals == (3,)
+    (copy,) = (tmp_path / "cache").rglob("*.parquet")
+    if damage == "deleted":
+        shutil.rmtree(tmp_path / "cache")
+    else:
+        copy.write_bytes(b"x" * copy.stat().st_size)
+    assert reading.ask(query).totals == (3,)
+    reading.close()

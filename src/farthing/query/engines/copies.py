@@ -8,6 +8,7 @@ the report (by its ETag) was copied. A file never changes: a month that does is 
 
 import hashlib
 import os
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -179,7 +180,7 @@ def _copy(
         rows += f" UNION ALL BY NAME {_of_copy(folder / old.file, tuple(days))}"
     states = "\n".join(f"{day} {one.etag}" for day, one in sorted(copied.items()))
     file = f"{name}-{hashlib.sha256(states.encode()).hexdigest()[:16]}.parquet"
-    writing = folder / f"{file}.{os.getpid()}.writing"
+    writing = folder / f"{file}.{os.getpid()}.{secrets.token_hex(4)}.writing"
     order = ", ".join(quoted(column) for column in ("ChargePeriodStart", "ServiceName", key))
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farthing.errors import LedgerError
+from farthing.errors import QueryFailedError
 from farthing.ledger.report_files import ReportFiles, files_in
 from farthing.model import Period
 from farthing.query.calling_off import asker
@@ -92,7 +92,7 @@ class DuckDBEngine(ChargesEngine):
                 return rows
         except duckdb.Error as error:
             who.check()
-            raise LedgerError(f"the query failed: {first_line(error)}") from error
+            raise QueryFailedError(f"the query failed: {first_line(error)}") from error
 
     def _relation(self, query: Query, metrics: Sequence[str], choice: Choice) -> str:
         """SQL of ``charges``: every column that the query needs, from the chosen days and slices."""
