@@ -160,15 +160,19 @@ class App:
         """The reports below ``prefix`` as local files; those of a bucket are fetched when they are wanted."""
         from farthing.ledger.report_files import files_of
 
-        root = getattr(self.store, "root", None)
-        bucket, cache = self.settings.bucket_name, None
+        cache = self.cache()
+        return files_of(self.store, prefix, self._fetched, cache and cache / prefix)
+
+    def cache(self) -> Path | None:
+        """Where what was worked out of this ledger may be kept on this machine, to be made anew at any time."""
+        root, bucket = getattr(self.store, "root", None), self.settings.bucket_name
         if isinstance(root, Path):
-            cache = root / "cache" / prefix
-        elif bucket:
-            folder: Any = importlib.import_module(FOLDER_HOME)
-            own = [part for part in self.settings.prefix.split("/") if part not in ("", ".", "..")]
-            cache = Path(folder.default_cache(), "reports", bucket, *own, prefix)
-        return files_of(self.store, prefix, self._fetched, cache)
+            return root / "cache"
+        if not bucket:
+            return None
+        folder: Any = importlib.import_module(FOLDER_HOME)
+        own = [part for part in self.settings.prefix.split("/") if part not in ("", ".", "..")]
+        return Path(folder.default_cache(), "ledgers", bucket, *own)
 
     def _fetched(self) -> Path:
         """A folder for files that end with the process: kept for the life of the app, while an engine reads them."""

@@ -18,7 +18,6 @@ import msgspec
 import farthing
 from farthing.app import App
 from farthing.jsontext import encode
-from farthing.ledger.folder import default_cache
 
 SCHEMA = "farthing.answers/1"
 
@@ -29,21 +28,19 @@ _log = logging.getLogger("farthing")
 
 def shelf_of(app: App) -> "Shelf":
     """The answers of an app's ledger."""
-    root, settings = getattr(app.store, "root", None), app.settings
-    if isinstance(root, Path):
-        return Shelf(root / "cache" / "answers", repr(settings))
-    return Shelf(default_cache() / "answers" / (settings.bucket_name or "") / settings.prefix, repr(settings))
+    cache = app.cache()
+    return Shelf(cache and cache / "answers", repr(app.settings))
 
 
 class Shelf:
     """The answers of one ledger.
 
     Args:
-        folder: where they are.
+        folder: where they are; None: nothing is kept.
         settings: what else answers depend on, in words.
     """
 
-    def __init__(self, folder: Path, settings: str) -> None:
+    def __init__(self, folder: Path | None, settings: str) -> None:
         self._folder = folder
         self._settings = settings
 
@@ -61,8 +58,11 @@ class Shelf:
 
     def load_bytes(self, name: str, version: str) -> bytes | None:
         """As :meth:`load`, of an answer that is bytes."""
+        path = self._path(name)
+        if path is None:
+            return None
         try:
-            head, _, body = self._path(name).read_bytes().partition(b"\n")
+            head, _, body = path.read_bytes().partition(b"\n")
         except OSError:
             return None
         return body if head == self._head(version, body) else None
@@ -70,6 +70,8 @@ class Shelf:
     def save_bytes(self, name: str, version: str, body: bytes) -> None:
         """As :meth:`save`."""
         path = self._path(name)
+        if path is None:
+            return
         temporary = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns():x}.writing")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,8 +83,8 @@ class Shelf:
         except OSError as error:
             _log.info(f"{path} was not written: {error.strerror or error}")
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
+    def _path(self, name: str) -> Path | None:
+        return self._folder and self._folder / f"{name}.json"
 
     def _head(self, version: str, value: bytes) -> bytes:
         told = "\n".join([SCHEMA, _code(), self._settings, version])

@@ -144,7 +144,7 @@ def test_a_reader_who_goes_calls_the_question_off():
 
 
 def test_an_engine_is_closed_when_its_last_question_is_answered(tmp_path, engine):
-    app = SimpleNamespace(today=NOW.date(), now=NOW, store=FolderStore(tmp_path), settings=None)
+    app = SimpleNamespace(today=NOW.date(), now=NOW, store=FolderStore(tmp_path), settings=None, cache=lambda: None)
     reading = Reading(app)
     opened = _opened(reading, engine)
     with opened.take().turn():
