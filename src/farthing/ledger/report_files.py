@@ -18,6 +18,7 @@ class ReportFiles(msgspec.Struct, frozen=True):
     Attributes:
         etags: the state of each day's report.
         fetch: local files of the named days, fetched if they are elsewhere; a report that is gone is left out.
+        temporary: what is fetched is of no use to anybody else: who has read it deletes it.
         copies: a folder in which what was read once may be kept in a form that is faster to read; None: nowhere.
         progress: is told of how many months an engine has read, and how many there are.
     """
@@ -25,6 +26,7 @@ class ReportFiles(msgspec.Struct, frozen=True):
     etags: Mapping[date, str]
     fetch: Callable[[Collection[date]], dict[date, Path]]
     copies: Path | None = None
+    temporary: bool = False
     progress: Callable[[int, int], None] | None = None
 
     def within(self, period: Period) -> "ReportFiles":
@@ -67,7 +69,7 @@ def files_of(store: Store, prefix: str, folder: Callable[[], Path], copies: Path
                 fetched[day].write_bytes(stored.data)
         return fetched
 
-    return ReportFiles(Reports(store, prefix).etags(), fetch, copies)
+    return ReportFiles(Reports(store, prefix).etags(), fetch, copies, temporary=not isinstance(root, Path))
 
 
 def days_in(folder: Path) -> tuple[date, ...]:

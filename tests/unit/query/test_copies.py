@@ -1,10 +1,13 @@
 """Copies of daily reports: what is read of them is what the reports say, whatever happened to either."""
 
 import os
+import shutil
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -186,3 +189,19 @@ def test_whatever_is_restated_the_copies_say_what_the_reports_say(ledger, write_
     for place, amount in steps:
         write_day(PERIOD.start + timedelta(days=place), charges(format(amount, "f")))
         asked(ledger)
+
+
+def test_what_was_fetched_for_reading_is_deleted_and_what_is_the_ledgers_is_not(ledger, tmp_path):
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    bare = with_copies(ledger, ledger / "copies")
+
+    def fetch(days):
+        return {day: Path(shutil.copy(ledger / f"{day}.json", fetched)) for day in days}
+
+    for copied_to in (ledger / "copies", None):
+        files = msgspec.structs.replace(bare, fetch=fetch, copies=copied_to, temporary=True)
+        with DuckDBEngine(files, PERIOD, now=NOW) as engine:
+            assert engine.run(BY).totals[0] == Decimal("18")
+        assert list(fetched.iterdir()) == []
+    assert len(list(ledger.glob("*.json"))) == len(PERIOD)

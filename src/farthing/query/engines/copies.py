@@ -90,7 +90,9 @@ def load(connection: "duckdb.DuckDBPyConnection", reports: ReportFiles, key: str
             files = reports.fetch(stale)
             if reports.copies is not None and _bytes(files.values()) >= COPIED_FROM:
                 made = _copy(connection, reports.copies, name, month, files, reports.etags, key)
-                month, stale = (made, ()) if made else (month, stale)
+                if made:
+                    month, stale = made, ()
+                    _let_go(reports, files)
             if stale:
                 parsed |= files
         if month is not None and reports.copies is not None:
@@ -101,11 +103,18 @@ def load(connection: "duckdb.DuckDBPyConnection", reports: ReportFiles, key: str
     if parsed:
         days |= load_reports(connection, parsed, key, "parsed")
         parts.append("SELECT * FROM parsed")
+        _let_go(reports, parsed)
     if parts and not _view(connection, parts):
         # A copy is damaged: the reports are not.
         connection.execute("DROP TABLE IF EXISTS parsed")
         return load(connection, msgspec.structs.replace(reports, copies=None), key)
     return dict(sorted(days.items()))
+
+
+def _let_go(reports: ReportFiles, files: Mapping[date, Path]) -> None:
+    if reports.temporary:
+        for path in files.values():
+            path.unlink(missing_ok=True)
 
 
 def _view(connection: "duckdb.DuckDBPyConnection", parts: Iterable[str]) -> bool:
