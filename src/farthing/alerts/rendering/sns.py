@@ -30,6 +30,9 @@ LINE_LIMIT = 1_000
 ATTRIBUTE_LIMIT = 200
 """Characters, of a line of text and of an attribute."""
 
+ROOM = 4
+"""Times a limit that is looked at: what is not printed may take some of it."""
+
 LARGEST_FILTERED = Decimal(10**9)
 """SNS compares numbers up to it, with five decimals."""
 
@@ -63,13 +66,16 @@ def sns_message(alerts: Sequence[Alert], environment: str, dashboard: str = "") 
         "day": newest.day.isoformat(),
         "provisional": "true" if newest.provisional else "false",
     }
-    lines = {name: shortened(_line(text), ATTRIBUTE_LIMIT) for name, text in words.items() if text}
+    lines = {name: _short(text, ATTRIBUTE_LIMIT) for name, text in words.items() if text}
     attributes = {name: ("String", line) for name, line in lines.items() if line}
     # For comparisons only, so a rounding is meant here; the exact amount is in the alerts.
     rounded = Context(prec=76, rounding=ROUND_DOWN).quantize(overage, Decimal("0.00001"))
     attributes["overage"] = ("Number", plain(rounded))
     attributes["alerts"] = ("String", _notification(alerts, environment))
-    text = (shortened(clean(line), LINE_LIMIT) for line in plain_text(alerts, environment, dashboard).split("\n"))
+    text = (
+        shortened(clean(line[: LINE_LIMIT + 1]), LINE_LIMIT)
+        for line in plain_text(alerts, environment, dashboard).split("\n")
+    )
     return SnsMessage(_subject(f"[{environment}] {title(alerts)}"), clipped(text, SNS_TEXT_LIMIT), attributes)
 
 
@@ -81,13 +87,18 @@ def sns_test_message(environment: str) -> SnsMessage:
 
 def _subject(text: str) -> str:
     """Printable ASCII of bounded length; an accent is left out, what has no such letter becomes a question mark."""
-    letters = (letter for letter in unicodedata.normalize("NFKD", clean(text)) if not unicodedata.combining(letter))
+    letters = (
+        letter
+        for letter in unicodedata.normalize("NFKD", clean(text[: ROOM * SUBJECT_LIMIT]))
+        if not unicodedata.combining(letter)
+    )
     line = " ".join("".join(letter if " " <= letter <= "~" else "?" for letter in letters).split())
     return line if len(line) <= SUBJECT_LIMIT else line[: SUBJECT_LIMIT - 3].rstrip() + "..."
 
 
-def _line(text: str) -> str:
-    return clean(text).strip()
+def _short(text: str, most: int) -> str:
+    """A line of bounded length. Of an endless text only the beginning is looked at, letter by letter."""
+    return shortened(clean(text.lstrip()[: ROOM * most]).strip(), most)
 
 
 def _notification(alerts: Sequence[Alert], environment: str) -> str:
@@ -124,7 +135,7 @@ def _told(alert: Alert) -> dict[str, Any]:
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, str):
-        return shortened(_line(value), LINE_LIMIT)
+        return _short(value, LINE_LIMIT)
     if isinstance(value, dict):
         return {key: _bounded(part) for key, part in value.items()}
     return [_bounded(part) for part in value] if isinstance(value, list) else value
