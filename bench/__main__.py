@@ -31,7 +31,7 @@ def main() -> None:
         imports.main(((1_000_000, "parquet"), (1_000_000, "csv")), rounds=arguments.rounds)
         queries.main((1_000_000,), rounds=arguments.rounds)
         anomalies_speed.main()
-        dashboard.main(("medium", dashboard.YEAR), rounds=arguments.rounds)
+        dashboard.main(("medium",), rounds=arguments.rounds)
         artifact.main(rounds=arguments.rounds)
 
 

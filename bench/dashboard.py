@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench import series
 from farthing.app import App, open_app
 from farthing.asking import open_engine
 from farthing.dashboard.assets import asset
@@ -39,9 +38,6 @@ GOAL_ACT_MS, GOAL_SCRIPT_KB = 100, 450
 GOALS_MS = {"paint": 1000, "first chart": 3000, "task": 500}
 """By a word of what was measured; whatever else is what somebody does on a page."""
 
-YEAR = "year"
-"""A year of 200 accounts with 100 services each, 7.4 million amounts of each metric: by hand, 1.6 GB of reports."""
-
 FIRST = ("/healthz", "/", "/explorer", "/api/v1/incidents")
 """What is asked right after the start, one after the other."""
 
@@ -55,12 +51,8 @@ def main(sizes: Sequence[str], rounds: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder) / "ledger"
             environment = _environment(home)
-            if size == YEAR:
-                environment["FARTHING_TODAY"] = series.TODAY.isoformat()
-                series.make_ledger(home, *series.LEAVES["large"])
-            else:
-                command = [sys.executable, "-m", "farthing", "demo", "--no-serve", "--size", size]
-                subprocess.run(command, env=environment, check=True, capture_output=True)
+            command = [sys.executable, "-m", "farthing", "demo", "--no-serve", "--size", size]
+            subprocess.run(command, env=environment, check=True, capture_output=True)
             _starts(size, environment)
             _measure(size, open_app(environment, preview=print), environment, Path(folder), rounds)
 
@@ -90,8 +82,7 @@ def _peak_mb(process: int) -> float:
 
 
 def _measure(size: str, app: App, environment: dict[str, str], folder: Path, rounds: int) -> None:
-    by = "&by=service" if size == YEAR else ""
-    cube = f"/api/v1/cube?period=400d&metric=billed&metric=effective{by}"
+    cube = "/api/v1/cube?period=400d&metric=billed&metric=effective"
     addresses = (*PAGES, REPORT, cube, "/static/app.js")
     count = 40 * rounds
     with _served(environment) as address:

@@ -12,9 +12,9 @@ import msgspec
 from farthing.model import EXACT, ZERO, Estimate, Period, exact_sum
 from farthing.signals.forecast.calendar import first_of, month_number
 from farthing.signals.forecast.intervals import bounds, bounds_of_sum, shares_of_sum
-from farthing.signals.forecast.spread import DRAWS, draws, drifting, outcome, pools
+from farthing.signals.forecast.spread import DRAWS, draws, drifting, ends, outcome, pools
 from farthing.signals.forecast.units import By, Group, Known, known_of
-from farthing.signals.forecast.unsettled import beyond, going_on, spreading
+from farthing.signals.forecast.unsettled import beyond, going_on
 from farthing.signals.forecast.usage import LEARNING
 from farthing.signals.panel import Panel
 
@@ -141,7 +141,7 @@ def _forecasts(
                 step, likely = going_on(unit, one.course, known)
                 if step:
                     to_come = sum(day > known.unsettled[-1] for day in span)
-                    drawn = list(map(add, drawn, spreading(step, likely, to_come, random)))
+                    drawn = list(map(add, drawn, ends(step * to_come, 0.0, likely, random)))
                 futures[unit.group] = list(map(add, futures[unit.group], drawn))
         ahead = past.past[True][place].days
         shares = shares_of_sum(list(futures.values()), ahead, past.together[place])

@@ -233,12 +233,16 @@ def draws(now: Outcome, place: int, mean: float, length: int, past: Past, random
 
 def _whole_or_none(course: Course, share: float, random: Random) -> list[float]:
     """What becomes of a departure of the last days, less its mean: it goes on or is over, hardly ever in part."""
-    lasting = round(DRAWS * course.stays)
-    ends = [(1 - course.stays) * course.step * share] * lasting + [-course.stays * course.step * share] * (
-        DRAWS - lasting
-    )
-    random.shuffle(ends)
-    return ends
+    whole = course.step * share
+    return ends((1 - course.stays) * whole, -course.stays * whole, course.stays, random)
+
+
+def ends(goes_on: float, is_over: float, likely: float, random: Random) -> list[float]:
+    """One of two ends for each future, the first in so many of them."""
+    lasting = round(DRAWS * likely)
+    found = [goes_on] * lasting + [is_over] * (DRAWS - lasting)
+    random.shuffle(found)
+    return found
 
 
 def _nearest(pool: list[tuple[float, float]], noise: float) -> list[tuple[float, float]]:

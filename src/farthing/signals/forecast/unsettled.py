@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from random import Random
 
 from farthing.model import Period
 from farthing.signals.anomalies.fees import MOVES
 from farthing.signals.anomalies.learning import median
 from farthing.signals.forecast.memory import expected
-from farthing.signals.forecast.spread import DRAWS, Outcome
+from farthing.signals.forecast.spread import Outcome
 from farthing.signals.forecast.units import Known, Unit
 from farthing.signals.forecast.usage import LEAST_STEP, STAYS, Course
 
@@ -59,11 +58,3 @@ def _fees_due(unit: Unit, course: Course, known: Known, days: Sequence[date]) ->
     soon = [days[0] + ONE_DAY * ahead for ahead in range((days[-1] - days[0]).days + 1 + MOVES)]
     fees = expected(course.charges, known.days[0], known.days[-1] + ONE_DAY, soon, fee=unit.fee)
     return sum(max(0.0, fee.amount) for fee in fees)
-
-
-def spreading(step: float, likely: float, length: int, random: Random) -> list[float]:
-    """What of :func:`going_on` is in each future of a period with so many days to come."""
-    lasting = round(DRAWS * likely)
-    ends = [step * length] * lasting + [0.0] * (DRAWS - lasting)
-    random.shuffle(ends)
-    return ends
